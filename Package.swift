@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The arrows of docs/architecture.md, one line per target. The build checks them:
+//   swift build --explicit-target-dependency-import-check error
+let engine: [Target.Dependency] = ["Support", "Tensor", "Graph"]
+let kit: [Target.Dependency] = ["PareKit"]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let orderedCollections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+
+/// A C library of the system: module map and shim header, no logic.
+func library(_ name: String, _ linked: String...) -> Target {
+  .target(name: name, linkerSettings: linked.map { .linkedLibrary($0) })
+}
+
+func builtIn(_ family: String) -> Target {
+  .target(name: family, dependencies: kit, path: "plugins/\(family)")
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies + ["TestSupport"])
+}
+
+let package = Package(
+  name: "pare",
+  products: [.executable(name: "pare", targets: ["pare"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
+  ],
+  targets: [
+    library("CLua", "lua5.4"),
+    library("COneDNN", "dnnl"),
+    library("CLAPACK", "openblas"),
+    library("CEdit", "edit"),
+    library("CZlib", "z"),
+    library("CZstd", "zstd"),
+    .target(name: "CLuaSupport", dependencies: ["CLua"]),
+    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("gomp")]),
+    .target(name: "CPluginABI"),
+
+    .target(name: "Support"),
+    .target(name: "Tensor", dependencies: ["Support", "CKernels", "COneDNN", "CLAPACK"]),
+    .target(name: "Graph", dependencies: ["Support", "Tensor", orderedCollections]),
+    .target(name: "Formats", dependencies: engine + ["CZlib", "CZstd", orderedCollections, protobuf],
+            resources: [.embedInCode("Resources/digits.bin.gz")]),
+    .target(name: "Training", dependencies: engine + ["Formats", orderedCollections]),
+    .target(name: "Runtime", dependencies: engine + ["CKernels", "COneDNN", orderedCollections]),
+    .target(name: "Compression",
+            dependencies: engine + ["Formats", "Training", "Runtime", "CPluginABI", orderedCollections]),
+    .target(name: "PareKit", dependencies: engine + ["Formats", "Training", "Runtime", "Compression"]),
+
+    .target(name: "LuaBridge", dependencies: ["Support", "CLua", "CLuaSupport"]),
+    .target(name: "Scripting",
+            dependencies: engine + [
+              "Formats", "Training", "Runtime", "Compression", "LuaBridge", "CEdit", orderedCollections,
+            ]),
+
+    builtIn("Pruning"), builtIn("Quantization"), builtIn("Distillation"), builtIn("LowRank"), builtIn("Search"),
+    .executableTarget(
+      name: "pare",
+      dependencies: engine + [
+        "Formats", "Training", "Runtime", "Compression", "Scripting",
+        "Pruning", "Quantization", "Distillation", "LowRank", "Search", argumentParser,
+      ],
+      // Plugins leave the core's symbols undefined and find them in the executable: one registry, one set of types.
+      linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic", "-Xlinker", "--build-id=sha1"])]),
+
+    .target(name: "TestSupport", dependencies: engine, path: "Tests/TestSupport"),
+    tests("SupportTests", ["Support"]),
+    tests("TensorTests", ["Support", "Tensor"]),
+    tests("GraphTests", engine),
+    tests("FormatsTests", engine + ["Formats"]),
+    tests("TrainingTests", engine + ["Formats", "Training"]),
+    tests("RuntimeTests", engine + ["Formats", "Runtime"]),
+    tests("CompressionTests", engine + ["Formats", "Training", "Runtime", "Compression"]),
+    tests("PluginTests", kit + ["Pruning", "Quantization", "Distillation", "LowRank", "Search"]),
+    tests("LuaBridgeTests", ["Support", "LuaBridge"]),
+    tests("ScriptingTests", engine + [
+      "Formats", "Training", "Runtime", "Compression", "LuaBridge", "Scripting",
+      "Pruning", "Quantization", "Distillation", "LowRank", "Search",
+    ]),
+  ],
+  swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where !target.name.hasPrefix("C") || ["Compression"].contains(target.name) {
+  target.swiftSettings = (target.swiftSettings ?? []) + [.enableUpcomingFeature("MemberImportVisibility")]
+}

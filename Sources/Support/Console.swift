@@ -1,0 +1,21 @@
+import Glibc
+import Synchronization
+
+/// What Pare says beside its results: warnings and notes, on standard error.
+public enum Console {
+  private static let quiet = Atomic<Bool>(false)
+
+  /// Silences bars, notes and warnings (`--quiet`).
+  public static var isQuiet: Bool {
+    get { quiet.load(ordering: .relaxed) }
+    set { quiet.store(newValue, ordering: .relaxed) }
+  }
+
+  /// Prints one line of warning.
+  public static func warn(_ text: String) { if !isQuiet { write("pare: warning: \(text)\n") } }
+
+  /// Prints one line of information.
+  public static func note(_ text: String) { if !isQuiet { write("\(text)\n") } }
+
+  package static func write(_ text: String) { fputs(text, stderr) }
+}
