@@ -17,5 +17,8 @@ public enum Console {
   /// Prints one line of information.
   public static func note(_ text: String) { if !isQuiet { write("\(text)\n") } }
 
-  package static func write(_ text: String) { fputs(text, stderr) }
+  package static func write(_ text: String) {
+    var text = text
+    text.withUTF8 { bytes in _ = Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+  }
 }
