@@ -46,6 +46,7 @@ let package = Package(
     .target(name: "Tensor", dependencies: ["Support", "CKernels", "COneDNN", "CLAPACK"]),
     .target(name: "Graph", dependencies: ["Support", "Tensor", orderedCollections]),
     .target(name: "Formats", dependencies: engine + ["CZlib", "CZstd", orderedCollections, protobuf],
+            exclude: ["ONNX/Protobuf/onnx.proto", "Pare/Protobuf/pare.proto", "Resources/README.md"],
             resources: [.embedInCode("Resources/digits.bin.gz")]),
     .target(name: "Training", dependencies: engine + ["Formats", orderedCollections]),
     .target(name: "Runtime", dependencies: engine + ["CKernels", "COneDNN", orderedCollections]),
