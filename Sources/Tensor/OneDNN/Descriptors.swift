@@ -49,7 +49,7 @@ extension PrimitiveDescriptor {
   }
 
   package static func poolingForward(
-    _ algorithm: dnnl_alg_kind_t, _ window: Window, training: Bool, source: MemoryDescriptor,
+    _ algorithm: dnnl_alg_kind_t, _ window: WindowGeometry, training: Bool, source: MemoryDescriptor,
     destination: MemoryDescriptor, attributes: Attributes = Attributes()
   ) throws -> PrimitiveDescriptor {
     var operation = dnnl_pooling_v2_desc_t()
@@ -63,7 +63,7 @@ extension PrimitiveDescriptor {
   }
 
   package static func poolingBackward(
-    _ algorithm: dnnl_alg_kind_t, _ window: Window, source: MemoryDescriptor, destination: MemoryDescriptor,
+    _ algorithm: dnnl_alg_kind_t, _ window: WindowGeometry, source: MemoryDescriptor, destination: MemoryDescriptor,
     hint: PrimitiveDescriptor
   ) throws -> PrimitiveDescriptor {
     var operation = dnnl_pooling_v2_desc_t()

@@ -1,7 +1,7 @@
 import Support
 
 /// What a 2-D window (convolution, pooling) does to the two spatial axes; sizes are checked once, here.
-package struct Window: Hashable, Sendable {
+package struct WindowGeometry: Hashable, Sendable {
   package var input: [Int]
   package var kernel: [Int]
   package var strides: [Int]
@@ -33,7 +33,7 @@ package struct Window: Hashable, Sendable {
     }
   }
 
-  package static func == (a: Window, b: Window) -> Bool {
+  package static func == (a: WindowGeometry, b: WindowGeometry) -> Bool {
     a.input == b.input && a.kernel == b.kernel && a.strides == b.strides && a.padding == b.padding
       && a.dilations == b.dilations && a.output == b.output
   }
@@ -61,9 +61,9 @@ package struct ConvolutionGeometry: Hashable, Sendable {
   package var inputChannels: Int
   package var outputChannels: Int
   package var groups: Int
-  package var window: Window
+  package var window: WindowGeometry
 
-  package init(batch: Int, inputChannels: Int, outputChannels: Int, groups: Int, window: Window) {
+  package init(batch: Int, inputChannels: Int, outputChannels: Int, groups: Int, window: WindowGeometry) {
     self.batch = batch
     self.inputChannels = inputChannels
     self.outputChannels = outputChannels

@@ -20,7 +20,7 @@ package enum OneDNNPooling {
     var kind: Kind
     var batch: Int
     var channels: Int
-    var window: Window
+    var window: WindowGeometry
     var backward: Bool
     var training: Bool
     var threads: Int32
@@ -29,7 +29,7 @@ package enum OneDNNPooling {
   private static let cache = PrimitiveCache<Key, Primitive>()
 
   private static func primitive(
-    _ kind: Kind, batch: Int, channels: Int, _ window: Window, training: Bool, backward: Bool
+    _ kind: Kind, batch: Int, channels: Int, _ window: WindowGeometry, training: Bool, backward: Bool
   ) throws -> Primitive {
     let key = Key(
       kind: kind, batch: batch, channels: channels, window: window, backward: backward, training: training,
@@ -46,14 +46,14 @@ package enum OneDNNPooling {
   }
 
   /// Bytes that `forward` writes to its workspace: where each maximum was, in oneDNN's own form. 0 for averages.
-  package static func workspaceBytes(_ kind: Kind, batch: Int, channels: Int, _ window: Window) throws -> Int {
+  package static func workspaceBytes(_ kind: Kind, batch: Int, channels: Int, _ window: WindowGeometry) throws -> Int {
     try primitive(kind, batch: batch, channels: channels, window, training: true, backward: false)
       .descriptor.workspace.bytes
   }
 
   /// - Parameter workspace: of `workspaceBytes`, when `backward` will follow; nil for inference.
   package static func forward(
-    _ kind: Kind, batch: Int, channels: Int, _ window: Window, source: UnsafeRawPointer,
+    _ kind: Kind, batch: Int, channels: Int, _ window: WindowGeometry, source: UnsafeRawPointer,
     destination: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer? = nil
   ) throws {
     let primitive = try primitive(
@@ -72,7 +72,7 @@ package enum OneDNNPooling {
 
   /// Writes the gradient by the source; `workspace` is what `forward` wrote (nil for averages).
   package static func backward(
-    _ kind: Kind, batch: Int, channels: Int, _ window: Window, gradient: UnsafeRawPointer,
+    _ kind: Kind, batch: Int, channels: Int, _ window: WindowGeometry, gradient: UnsafeRawPointer,
     workspace: UnsafeRawPointer?, sourceGradient: UnsafeMutableRawPointer
   ) throws {
     let primitive = try primitive(kind, batch: batch, channels: channels, window, training: true, backward: true)
