@@ -1,0 +1,113 @@
+import CKernels
+import Synchronization
+
+/// One recorded operation, or a leaf: what a backward pass walks. Reachable from the result only, so that what nobody
+/// needs any more is freed by itself.
+///
+/// Sendable because nothing is mutated after `init`, but `inputs` in `deinit`.
+package final class TapeNode: @unchecked Sendable {
+  private static let counter = Atomic<UInt64>(0)
+
+  /// Grows with creation, so that every node's inputs have smaller numbers: descending order is topological.
+  let id: UInt64
+  let op: StaticString
+  let shape: Shape
+  let dtype: DType
+  fileprivate(set) var inputs: [TapeNode?]
+  /// Takes the gradient of the result and hands on those of the inputs. Tensors that it captures are detached. Nil: leaf.
+  let pull: (@Sendable (Tensor, inout Pullback) throws -> Void)?
+
+  init(
+    _ op: StaticString, shape: Shape, dtype: DType, inputs: [TapeNode?],
+    pull: (@Sendable (Tensor, inout Pullback) throws -> Void)?
+  ) {
+    id = TapeNode.counter.wrappingAdd(1, ordering: .relaxed).newValue
+    self.op = op
+    self.shape = shape
+    self.dtype = dtype
+    self.inputs = inputs
+    self.pull = pull
+  }
+
+  /// Frees long chains one by one: the compiler's recursion would end the stack after some ten thousand operations.
+  deinit {
+    guard pull != nil else { return }
+    var pending = inputs.compactMap { $0 }
+    inputs = []
+    while var node = pending.popLast() {
+      if isKnownUniquelyReferenced(&node) {
+        pending.append(contentsOf: node.inputs.lazy.compactMap { $0 })
+        node.inputs = []
+      }
+    }
+  }
+}
+
+/// Where a node's pull hands on gradients, by position of the input. What nobody asked for is not computed.
+package struct Pullback {
+  let inputs: [TapeNode?]
+  fileprivate(set) var gradients: [(node: TapeNode, gradient: Tensor)] = []
+
+  /// Adds the gradient of input `i`, if that input is tracked.
+  mutating func add(_ i: Int, _ gradient: @autoclosure () throws -> Tensor) rethrows {
+    if let node = inputs[i] { gradients.append((node, try gradient())) }
+  }
+
+  func needs(_ i: Int) -> Bool { inputs[i] != nil }
+}
+
+/// The gradients of one backward pass, by leaf.
+public struct Gradients: Sendable {
+  var values: [UInt64: Tensor] = [:]
+
+  /// The gradient of a tracked leaf: its shape and dtype; nil for what the result does not depend on.
+  public subscript(_ leaf: Tensor) -> Tensor? { leaf.node.flatMap { values[$0.id] } }
+
+  /// The number of leaves that the result depends on.
+  public var count: Int { values.count }
+}
+
+extension Tensor {
+  /// True for a leaf made by `tracked()` and for what was computed from one.
+  public var isTracked: Bool { node != nil }
+
+  /// Returns a new leaf with these values, whose gradient a later `backward` gives. Only floats are differentiated.
+  public func tracked() -> Tensor {
+    var leaf = self
+    leaf.node = TapeNode("leaf", shape: shape, dtype: dtype, inputs: [], pull: nil)
+    return leaf
+  }
+
+  /// Returns the same values without their history.
+  public func detached() -> Tensor {
+    var copy = self
+    copy.node = nil
+    return copy
+  }
+
+  /// Runs `body` without recording anything on the calling thread.
+  public static func withoutGradient<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    let state = pare_thread()
+    state?.pointee.without_gradient += 1
+    defer { state?.pointee.without_gradient -= 1 }
+    return try body()
+  }
+
+  /// Whether an operation on this tensor is to be recorded. A nil test when it is not tracked.
+  @inline(__always) var records: Bool { node != nil && Tensor.isRecording }
+  private static var isRecording: Bool { pare_thread()?.pointee.without_gradient == 0 }
+
+  /// Returns this result with its history. `pull` must capture detached tensors only, or the tape would hold itself up.
+  func recorded(
+    _ op: StaticString, _ inputs: Tensor..., pull: @escaping @Sendable (Tensor, inout Pullback) throws -> Void
+  ) -> Tensor { recorded(op, from: inputs, pull: pull) }
+
+  func recorded(
+    _ op: StaticString, from inputs: [Tensor], pull: @escaping @Sendable (Tensor, inout Pullback) throws -> Void
+  ) -> Tensor {
+    guard dtype.isFloating else { return self }
+    var result = self
+    result.node = TapeNode(op, shape: shape, dtype: dtype, inputs: inputs.map { $0.node }, pull: pull)
+    return result
+  }
+}

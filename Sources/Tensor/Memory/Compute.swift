@@ -1,0 +1,93 @@
+import CKernels
+import CLAPACK
+import Glibc
+import Support
+import Synchronization
+
+/// How tensors are computed: threads, memory, backend.
+public enum Compute {
+  private static let chosen = Atomic<Int>(0)
+
+  private static let allowed = max(1, min(8, Int(pare_allowed_processors())))
+
+  /// The number of threads for one operation, from 1; the default is the number of CPUs that the process may use, at
+  /// most 8. Results are the same for the same number.
+  public static var threads: Int {
+    get {
+      let count = chosen.load(ordering: .relaxed)
+      return count > 0 ? count : allowed
+    }
+    set { chosen.store(max(1, min(newValue, 256)), ordering: .relaxed) }
+  }
+
+  /// Tells libgomp, and through it OpenBLAS and oneDNN, how many threads to take for regions started from this thread.
+  /// Called before every call into those libraries; a comparison when nothing changed.
+  package static func prepareLibraries() {
+    let threads = Int32(truncatingIfNeeded: threads)
+    let state = pare_thread()
+    if state?.pointee.threads != threads {
+      pare_set_threads(threads)
+      openblas_set_num_threads(threads)
+      state?.pointee.threads = threads
+    }
+  }
+
+  /// Bytes that live tensors take now, took at most, and that are kept for reuse.
+  public static func memory() -> (current: Int, peak: Int, cached: Int) { Allocator.statistics() }
+
+  /// Lets the peak of `memory()` start again from what is in use now.
+  public static func resetPeakMemory() { Allocator.resetPeak() }
+
+  /// Gives memory that is kept for reuse back to the system.
+  public static func releaseCachedMemory() { Allocator.trim() }
+
+  /// The most bytes that tensors may take together; beyond it operations throw `limit`. Unlimited at first.
+  public static var memoryLimit: Int {
+    get { Allocator.limit }
+    set { Allocator.limit = max(0, newValue) }
+  }
+
+  /// Runs `body` over parts of 0..<count, on as many threads as there are parts of at least `grain` units.
+  ///
+  /// Parts are disjoint and cover the range. Inside another parallel region it runs on the calling thread.
+  public static func parallel(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
+    guard count > 0 else { return }
+    let threads = min(Self.threads, count / max(grain, 1))
+    guard threads > 1 else { return body(0..<count) }
+    withoutActuallyEscaping(body) { body in
+      var body = body
+      withUnsafeMutablePointer(to: &body) { context in
+        pare_parallel(
+          { context, begin, end in
+            guard let context else { return }
+            context.assumingMemoryBound(to: ((Range<Int>) -> Void).self).pointee(begin..<end)
+          }, context, count, Int32(threads))
+      }
+    }
+  }
+
+  /// Which backend computes.
+  public enum BackendChoice: Sendable {
+    /// The fastest one that supports operation and dtype.
+    case automatic
+    /// Plain Swift, every dtype: what the fast kernels are checked against.
+    case reference
+  }
+
+  /// Runs `body` with all operations of the calling thread on the given backend.
+  public static func withBackend<R, E: Error>(_ choice: BackendChoice, _ body: () throws(E) -> R) throws(E) -> R {
+    let state = pare_thread()
+    let before = state?.pointee.reference_backend ?? 0
+    state?.pointee.reference_backend = choice == .reference ? 1 : 0
+    defer { state?.pointee.reference_backend = before }
+    return try body()
+  }
+
+  private static let reference = ReferenceBackend()
+  private static let cpu = CPUBackend()
+
+  /// The backend of the calling thread.
+  package static var backend: any Backend {
+    pare_thread()?.pointee.reference_backend == 1 ? reference : cpu
+  }
+}

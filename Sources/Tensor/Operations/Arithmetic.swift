@@ -1,0 +1,160 @@
+import Support
+
+extension Tensor {
+  /// Checks the dtypes of two operands and returns the shape that they broadcast to.
+  @inline(__always)
+  static func operands(_ op: @autoclosure () -> String, _ a: Tensor, _ b: Tensor) throws -> Shape {
+    guard a.dtype == b.dtype else {
+      throw PareError(
+        .dtype, "[\(op())] operands of \(a.dtype) and \(b.dtype)", expected: "one dtype",
+        suggestion: "convert with converted(to:)", op: op())
+    }
+    return try Shape.broadcast(a.shape, b.shape, op())
+  }
+
+  static func binary(_ op: BinaryOperation, _ a: Tensor, _ b: Tensor) throws -> Tensor {
+    let shape = try operands(op.rawValue, a, b)
+    return try Compute.backend.binary(op, a, b, shape)
+  }
+
+  /// A number operand takes the tensor's dtype, which must hold it if it is an integer type.
+  static func binary(_ op: BinaryOperation, _ a: Tensor, _ number: Double, swapped: Bool = false) throws -> Tensor {
+    if !a.dtype.isFloating, try Tensor.scalar(number, a.dtype).item() != number {
+      throw PareError(
+        .dtype, "[\(op.rawValue)] \(number) is not a number of \(a.dtype)", op: op.rawValue)
+    }
+    return try Compute.backend.binary(op, a.detached(), number: number, swapped: swapped)
+  }
+
+  public static func + (a: Tensor, b: Tensor) throws -> Tensor {
+    let y = try binary(.add, a, b).detached()
+    guard a.records || b.records else { return y }
+    let (p, q) = (a.shape, b.shape)
+    return y.recorded("add", a, b) { g, pullback in
+      try pullback.add(0, g.reduced(to: p))
+      try pullback.add(1, g.reduced(to: q))
+    }
+  }
+
+  public static func - (a: Tensor, b: Tensor) throws -> Tensor {
+    let y = try binary(.sub, a, b).detached()
+    guard a.records || b.records else { return y }
+    let (p, q) = (a.shape, b.shape)
+    return y.recorded("sub", a, b) { g, pullback in
+      try pullback.add(0, g.reduced(to: p))
+      try pullback.add(1, (-g).reduced(to: q))
+    }
+  }
+
+  public static func * (a: Tensor, b: Tensor) throws -> Tensor {
+    let y = try binary(.mul, a, b).detached()
+    guard a.records || b.records else { return y }
+    let (p, q) = (a.detached(), b.detached())
+    return y.recorded("mul", a, b) { g, pullback in
+      try pullback.add(0, (g * q).reduced(to: p.shape))
+      try pullback.add(1, (g * p).reduced(to: q.shape))
+    }
+  }
+
+  /// Divides. Integers round toward zero; a zero divisor among them is an error.
+  public static func / (a: Tensor, b: Tensor) throws -> Tensor {
+    let y = try binary(.div, a, b).detached()
+    guard a.records || b.records else { return y }
+    let (p, q) = (a.shape, b.detached())
+    return y.recorded("div", a, b) { g, pullback in
+      let scaled = try g / q
+      try pullback.add(0, scaled.reduced(to: p))
+      try pullback.add(1, (-scaled * y).reduced(to: q.shape))
+    }
+  }
+
+  public static func + (a: Tensor, b: Double) throws -> Tensor {
+    let y = try binary(.add, a, b)
+    return a.records ? y.recorded("add", a) { g, pullback in pullback.add(0, g) } : y
+  }
+  public static func + (a: Double, b: Tensor) throws -> Tensor { try b + a }
+
+  public static func - (a: Tensor, b: Double) throws -> Tensor {
+    let y = try binary(.sub, a, b)
+    return a.records ? y.recorded("sub", a) { g, pullback in pullback.add(0, g) } : y
+  }
+  public static func - (a: Double, b: Tensor) throws -> Tensor {
+    let y = try binary(.sub, b, a, swapped: true)
+    return b.records ? y.recorded("sub", b) { g, pullback in try pullback.add(0, -g) } : y
+  }
+
+  public static func * (a: Tensor, b: Double) throws -> Tensor {
+    let y = try binary(.mul, a, b)
+    return a.records ? y.recorded("mul", a) { g, pullback in try pullback.add(0, g * b) } : y
+  }
+  public static func * (a: Double, b: Tensor) throws -> Tensor { try b * a }
+
+  public static func / (a: Tensor, b: Double) throws -> Tensor {
+    let y = try binary(.div, a, b)
+    return a.records ? y.recorded("div", a) { g, pullback in try pullback.add(0, g / b) } : y
+  }
+  public static func / (a: Double, b: Tensor) throws -> Tensor {
+    let y = try binary(.div, b, a, swapped: true)
+    guard b.records else { return y }
+    let q = b.detached()
+    return y.recorded("div", b) { g, pullback in try pullback.add(0, -(g * y) / q) }
+  }
+
+  public static prefix func - (a: Tensor) throws -> Tensor { try a.neg() }
+
+  /// Raises to a power, element by element.
+  public func pow(_ exponent: Double) throws -> Tensor {
+    let y = try Tensor.binary(.pow, self, exponent)
+    guard records else { return y }
+    let x = detached()
+    return y.recorded("pow", self) { g, pullback in
+      // 0 for the power 0, also where 0 * x^-1 would be NaN.
+      try pullback.add(0, exponent == 0 ? g * 0 : g * (x.pow(exponent - 1) * exponent))
+    }
+  }
+
+  /// Raises to a power, element by element, with broadcasting.
+  public func pow(_ exponent: Tensor) throws -> Tensor {
+    let y = try Tensor.binary(.pow, self, exponent).detached()
+    guard records || exponent.records else { return y }
+    let (x, e) = (detached(), exponent.detached())
+    return y.recorded("pow", self, exponent) { g, pullback in
+      try pullback.add(0, (g * (e * x.pow(e - 1))).reduced(to: x.shape))
+      // The slope along the exponent is 0 where the base is 0.
+      if pullback.needs(1) {
+        let slope = try Tensor.where(x.eq(0), Tensor.scalar(0, x.dtype), x.log())
+        try pullback.add(1, (g * y * slope).reduced(to: e.shape))
+      }
+    }
+  }
+
+  /// The remainder of a division: floats with the sign of the dividend (C's fmod), integers with that of the divisor.
+  public func mod(_ other: Tensor) throws -> Tensor { try Tensor.binary(.mod, detached(), other.detached()) }
+  public func mod(_ other: Double) throws -> Tensor { try Tensor.binary(.mod, self, other) }
+
+  /// The larger of two elements, with broadcasting; NaN wins. Where both are equal, each gets half of the gradient.
+  public func maximum(_ other: Tensor) throws -> Tensor { try extreme(.maximum, other) }
+  /// The smaller of two elements, with broadcasting; NaN wins. Where both are equal, each gets half of the gradient.
+  public func minimum(_ other: Tensor) throws -> Tensor { try extreme(.minimum, other) }
+  public func maximum(_ other: Double) throws -> Tensor { try extreme(.maximum, Tensor.scalar(other, dtype)) }
+  public func minimum(_ other: Double) throws -> Tensor { try extreme(.minimum, Tensor.scalar(other, dtype)) }
+
+  private func extreme(_ op: BinaryOperation, _ other: Tensor) throws -> Tensor {
+    let y = try Tensor.binary(op, self, other).detached()
+    guard records || other.records else { return y }
+    let (a, b) = (detached(), other.detached())
+    return y.recorded("maximum", self, other) { g, pullback in
+      let (left, right) = (try a.eq(y).converted(to: g.dtype), try b.eq(y).converted(to: g.dtype))
+      let share = try g / (left + right)
+      try pullback.add(0, (share * left).reduced(to: a.shape))
+      try pullback.add(1, (share * right).reduced(to: b.shape))
+    }
+  }
+
+  /// Logical on bool, bit by bit on integers; with broadcasting.
+  public func and(_ other: Tensor) throws -> Tensor { try Tensor.binary(.and, self, other) }
+  public func or(_ other: Tensor) throws -> Tensor { try Tensor.binary(.or, self, other) }
+  public func xor(_ other: Tensor) throws -> Tensor { try Tensor.binary(.xor, self, other) }
+  /// The opposite of a bool.
+  public func not() throws -> Tensor { try Compute.backend.unary(.not, self) }
+}

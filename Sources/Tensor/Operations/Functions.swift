@@ -1,0 +1,120 @@
+import Support
+
+/// Functions of each element. Those with a derivative are differentiated; `sign`, `floor`, `ceil` and `round` have
+/// derivative 0 (for another one see `straightThrough`).
+extension Tensor {
+  private func mapped(
+    _ op: UnaryOperation, _ name: StaticString,
+    _ pull: (_ x: Tensor, _ y: Tensor) -> @Sendable (Tensor) throws -> Tensor
+  ) throws -> Tensor {
+    let x = detached()
+    let y = try Compute.backend.unary(op, x)
+    guard records else { return y }
+    let gradient = pull(x, y)
+    return y.recorded(name, self) { g, pullback in try pullback.add(0, gradient(g)) }
+  }
+
+  /// The opposite number.
+  public func neg() throws -> Tensor { try mapped(.neg, "neg") { _, _ in { g in try -g } } }
+  /// The magnitude; the gradient at 0 is 0.
+  public func abs() throws -> Tensor { try mapped(.abs, "abs") { x, _ in { g in try g * x.sign() } } }
+  /// The square root; NaN below 0.
+  public func sqrt() throws -> Tensor { try mapped(.sqrt, "sqrt") { _, y in { g in try g / (y * 2) } } }
+  /// One over the square root.
+  public func rsqrt() throws -> Tensor { try mapped(.rsqrt, "rsqrt") { _, y in { g in try g * (y * y * y) * -0.5 } } }
+  public func square() throws -> Tensor { try mapped(.square, "square") { x, _ in { g in try g * (x * 2) } } }
+  public func exp() throws -> Tensor { try mapped(.exp, "exp") { _, y in { g in try g * y } } }
+  /// The natural logarithm; NaN below 0.
+  public func log() throws -> Tensor { try mapped(.log, "log") { x, _ in { g in try g / x } } }
+  public func sin() throws -> Tensor { try mapped(.sin, "sin") { x, _ in { g in try g * x.cos() } } }
+  public func cos() throws -> Tensor { try mapped(.cos, "cos") { x, _ in { g in try -(g * x.sin()) } } }
+  public func tanh() throws -> Tensor {
+    try mapped(.tanh, "tanh") { _, y in { g in try Tensor.gradient(.tanhGradient, g, y) } }
+  }
+  /// 1 / (1 + exp(-x)).
+  public func sigmoid() throws -> Tensor {
+    try mapped(.sigmoid, "sigmoid") { _, y in { g in try Tensor.gradient(.sigmoidGradient, g, y) } }
+  }
+  /// The error function 2/sqrt(pi) * integral of exp(-t^2) from 0 to x.
+  public func erf() throws -> Tensor {
+    try mapped(.erf, "erf") { x, _ in { g in try g * ((-(x * x)).exp() * (2 / Double.pi.squareRoot())) } }
+  }
+  /// max(x, 0); the gradient at 0 is 0, NaN stays.
+  public func relu() throws -> Tensor {
+    try mapped(.relu, "relu") { _, y in { g in try Tensor.gradient(.reluGradient, g, y) } }
+  }
+  public func reciprocal() throws -> Tensor { try mapped(.reciprocal, "reciprocal") { _, y in { g in try -(g * (y * y)) } } }
+  /// -1, 0 or 1.
+  public func sign() throws -> Tensor { try flat(.sign) }
+  /// The largest whole number that is not larger.
+  public func floor() throws -> Tensor { try flat(.floor) }
+  /// The smallest whole number that is not smaller.
+  public func ceil() throws -> Tensor { try flat(.ceil) }
+  /// The nearest whole number, halves to the even one.
+  public func round() throws -> Tensor { try flat(.round) }
+
+  private func flat(_ op: UnaryOperation) throws -> Tensor {
+    try mapped(op, "round") { _, _ in { g in try Tensor.zeros(g.shape, g.dtype) } }
+  }
+
+  private static func gradient(_ op: BinaryOperation, _ g: Tensor, _ y: Tensor) throws -> Tensor {
+    try Compute.backend.binary(op, g, y, g.shape)
+  }
+
+  /// Limits every element to lower...upper; a missing bound is none. The gradient passes inside the bounds, both included.
+  public func clip(min lower: Double? = nil, max upper: Double? = nil) throws -> Tensor {
+    let (low, high) = (lower ?? -.infinity, upper ?? .infinity)
+    guard !low.isNaN, !high.isNaN else { throw PareError(.argument, "[clip] a bound is not a number", op: "clip") }
+    let x = detached()
+    let y = try Compute.backend.clip(x, low, high)
+    guard records else { return y }
+    return y.recorded("clip", self) { g, pullback in
+      try pullback.add(0, Tensor.where(x.ge(low).and(x.le(high)), g, Tensor.scalar(0, g.dtype)))
+    }
+  }
+
+  /// Whether each element is NaN, as bool.
+  public func isNaN() throws -> Tensor { try Compute.backend.unary(.isNaN, detached()) }
+  /// Whether each element is neither NaN nor infinite, as bool.
+  public func isFinite() throws -> Tensor { try Compute.backend.unary(.isFinite, detached()) }
+}
+
+/// Comparisons give bool and are not differentiated. Tensors broadcast and need one dtype; numbers are compared exactly.
+extension Tensor {
+  private func compared(_ op: Comparison, _ other: Tensor) throws -> Tensor {
+    let shape = try Tensor.operands(op.rawValue, self, other)
+    return try Compute.backend.compare(op, self, other, shape)
+  }
+  private func compared(_ op: Comparison, _ number: Double) throws -> Tensor {
+    try Compute.backend.compare(op, self, number: number)
+  }
+  public func eq(_ other: Tensor) throws -> Tensor { try compared(.eq, other) }
+  public func ne(_ other: Tensor) throws -> Tensor { try compared(.ne, other) }
+  public func lt(_ other: Tensor) throws -> Tensor { try compared(.lt, other) }
+  public func le(_ other: Tensor) throws -> Tensor { try compared(.le, other) }
+  public func gt(_ other: Tensor) throws -> Tensor { try compared(.gt, other) }
+  public func ge(_ other: Tensor) throws -> Tensor { try compared(.ge, other) }
+  public func eq(_ number: Double) throws -> Tensor { try compared(.eq, number) }
+  public func ne(_ number: Double) throws -> Tensor { try compared(.ne, number) }
+  public func lt(_ number: Double) throws -> Tensor { try compared(.lt, number) }
+  public func le(_ number: Double) throws -> Tensor { try compared(.le, number) }
+  public func gt(_ number: Double) throws -> Tensor { try compared(.gt, number) }
+  public func ge(_ number: Double) throws -> Tensor { try compared(.ge, number) }
+
+  /// Takes from `a` where `condition` (bool) is true and from `b` elsewhere; all three broadcast.
+  public static func `where`(_ condition: Tensor, _ a: Tensor, _ b: Tensor) throws -> Tensor {
+    guard condition.dtype == .bool else {
+      throw PareError(.dtype, "[where] the condition is \(condition.dtype)", argument: "condition", expected: "bool", op: "where")
+    }
+    let shape = try Shape.broadcast(operands("where", a, b), condition.shape, "where")
+    let mask = condition.detached()
+    let y = try Compute.backend.select(mask, a, b, shape)
+    guard a.records || b.records else { return y }
+    let (p, q) = (a.shape, b.shape)
+    return y.recorded("where", a, b) { g, pullback in
+      let zero = try Tensor.scalar(0, g.dtype)
+      try pullback.add(0, Tensor.where(mask, g, zero).reduced(to: p))
+      try pullback.add(1, Tensor.where(mask, zero, g).reduced(to: q))
+    }
+  }
+}

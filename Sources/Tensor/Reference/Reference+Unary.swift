@@ -1,0 +1,86 @@
+extension ReferenceBackend {
+  func unary(_ op: UnaryOperation, _ x: Tensor) throws -> Tensor {
+    switch x.dtype {
+    case .f32: return try real(op, x, Float.self)
+    case .f64: return try real(op, x, Double.self)
+    case .f16, .bf16:
+      let wide = try unary(op, convert(x, to: .f32))
+      return wide.dtype == .bool ? wide : try convert(wide, to: x.dtype)
+    case .i8: return try whole(op, x, Int8.self)
+    case .u8: return try whole(op, x, UInt8.self)
+    case .i16: return try whole(op, x, Int16.self)
+    case .u16: return try whole(op, x, UInt16.self)
+    case .i32: return try whole(op, x, Int32.self)
+    case .i64: return try whole(op, x, Int64.self)
+    case .bool:
+      guard op == .not else { throw ReferenceBackend.refusal(op.rawValue, .bool, expected: "a number type") }
+      return try Tensor.map1(x, .bool) { (v: UInt8) -> UInt8 in v == 0 ? 1 : 0 }
+    }
+  }
+
+  private func real<T: Real>(_ op: UnaryOperation, _ x: Tensor, _: T.Type) throws -> Tensor {
+    let d = T.dtype
+    switch op {
+    case .neg: return try Tensor.map1(x, d) { (v: T) in -v }
+    case .abs: return try Tensor.map1(x, d) { (v: T) -> T in v < 0 ? -v : v + 0 }
+    case .sqrt: return try Tensor.map1(x, d) { (v: T) in v.squareRoot() }
+    case .rsqrt: return try Tensor.map1(x, d) { (v: T) in 1 / v.squareRoot() }
+    case .exp: return try Tensor.map1(x, d) { (v: T) in T.exp(v) }
+    case .log: return try Tensor.map1(x, d) { (v: T) in T.log(v) }
+    case .tanh: return try Tensor.map1(x, d) { (v: T) in T.tanh(v) }
+    case .erf: return try Tensor.map1(x, d) { (v: T) in T.erf(v) }
+    case .sin: return try Tensor.map1(x, d) { (v: T) in T.sin(v) }
+    case .cos: return try Tensor.map1(x, d) { (v: T) in T.cos(v) }
+    case .sigmoid: return try Tensor.map1(x, d) { (v: T) in 1 / (1 + T.exp(-v)) }
+    case .relu: return try Tensor.map1(x, d) { (v: T) in v < 0 ? 0 : v }
+    case .sign: return try Tensor.map1(x, d) { (v: T) in v > 0 ? 1 : v < 0 ? -1 : v }
+    case .floor: return try Tensor.map1(x, d) { (v: T) in v.rounded(.down) }
+    case .ceil: return try Tensor.map1(x, d) { (v: T) in v.rounded(.up) }
+    case .round: return try Tensor.map1(x, d) { (v: T) in v.rounded(.toNearestOrEven) }
+    case .reciprocal: return try Tensor.map1(x, d) { (v: T) in 1 / v }
+    case .square: return try Tensor.map1(x, d) { (v: T) in v * v }
+    case .isNaN: return try Tensor.map1(x, .bool) { (v: T) -> UInt8 in v != v ? 1 : 0 }
+    case .isFinite: return try Tensor.map1(x, .bool) { (v: T) -> UInt8 in v - v == 0 ? 1 : 0 }
+    case .not: throw ReferenceBackend.refusal(op.rawValue, x.dtype, expected: "bool")
+    }
+  }
+
+  private func whole<T: Whole>(_ op: UnaryOperation, _ x: Tensor, _: T.Type) throws -> Tensor {
+    let d = T.dtype
+    switch op {
+    case .neg: return try Tensor.map1(x, d) { (v: T) in 0 &- v }
+    case .abs: return try Tensor.map1(x, d) { (v: T) in v < 0 ? 0 &- v : v }
+    case .relu: return try Tensor.map1(x, d) { (v: T) in v < 0 ? 0 : v }
+    case .sign: return try Tensor.map1(x, d) { (v: T) in v > 0 ? 1 : v < 0 ? 0 &- 1 : 0 }
+    case .square: return try Tensor.map1(x, d) { (v: T) in v &* v }
+    case .floor, .ceil, .round: return x
+    case .isNaN: return try Tensor.map1(x, .bool) { (_: T) -> UInt8 in 0 }
+    case .isFinite: return try Tensor.map1(x, .bool) { (_: T) -> UInt8 in 1 }
+    default:
+      throw ReferenceBackend.refusal(op.rawValue, x.dtype, expected: op == .not ? "bool" : "a float type")
+    }
+  }
+
+  func clip(_ x: Tensor, _ lower: Double, _ upper: Double) throws -> Tensor {
+    switch x.dtype {
+    case .f32: return try clamp(x, Float(lower), Float(upper))
+    case .f64: return try clamp(x, lower, upper)
+    case .f16, .bf16: return try widened(x.dtype) { try clip($0(x), lower, upper) }
+    case .i8: return try clamp(x, Int8(number: lower), Int8(number: upper))
+    case .u8: return try clamp(x, UInt8(number: lower), UInt8(number: upper))
+    case .i16: return try clamp(x, Int16(number: lower), Int16(number: upper))
+    case .u16: return try clamp(x, UInt16(number: lower), UInt16(number: upper))
+    case .i32: return try clamp(x, Int32(number: lower), Int32(number: upper))
+    case .i64: return try clamp(x, Int64(number: lower), Int64(number: upper))
+    case .bool: throw ReferenceBackend.refusal("clip", .bool, expected: "a number type")
+    }
+  }
+
+  // NaN passes; with crossed bounds the upper one wins, as in ONNX.
+  private func clamp<T: Number>(_ x: Tensor, _ lower: T, _ upper: T) throws -> Tensor {
+    try Tensor.map1(x, T.dtype) { (v: T) -> T in
+      let raised = v < lower ? lower : v
+      return raised > upper ? upper : raised
+    }
+  }
+}
