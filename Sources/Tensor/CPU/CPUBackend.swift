@@ -9,7 +9,7 @@ struct CPUBackend: Backend {
     switch op {
     case .matmul: dtype == .f32 || dtype == .f64
     case .elementwise, .reduction, .softmax: reference.supports(op, dtype)
-    case .convolution, .maxPool, .averagePool, .batchNorm: false
+    case .convolution, .maxPool, .averagePool, .batchNorm: dtype == .f32
     }
   }
 
@@ -44,39 +44,5 @@ struct CPUBackend: Backend {
   func matmul(_ a: Tensor, _ b: Tensor) throws -> Tensor {
     guard supports(.matmul, a.dtype) else { return try reference.matmul(a, b) }
     return try BLAS.matmul(a, b)
-  }
-
-  func convolution(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ p: Convolution) throws -> Tensor {
-    try reference.convolution(x, weight, bias, p)
-  }
-  func convolutionInputGradient(_ g: Tensor, _ weight: Tensor, inputShape: Shape, _ p: Convolution) throws -> Tensor {
-    try reference.convolutionInputGradient(g, weight, inputShape: inputShape, p)
-  }
-  func convolutionWeightGradient(_ g: Tensor, _ x: Tensor, weightShape: Shape, bias: Bool, _ p: Convolution) throws
-    -> (weight: Tensor, bias: Tensor?)
-  {
-    try reference.convolutionWeightGradient(g, x, weightShape: weightShape, bias: bias, p)
-  }
-  func maxPool(_ x: Tensor, _ p: Window, training: Bool) throws -> (y: Tensor, workspace: Tensor?) {
-    try reference.maxPool(x, p, training: training)
-  }
-  func maxPoolGradient(_ g: Tensor, workspace: Tensor, inputShape: Shape, _ p: Window) throws -> Tensor {
-    try reference.maxPoolGradient(g, workspace: workspace, inputShape: inputShape, p)
-  }
-  func averagePool(_ x: Tensor, _ p: Window, countIncludePad: Bool) throws -> Tensor {
-    try reference.averagePool(x, p, countIncludePad: countIncludePad)
-  }
-  func averagePoolGradient(_ g: Tensor, inputShape: Shape, _ p: Window, countIncludePad: Bool) throws -> Tensor {
-    try reference.averagePoolGradient(g, inputShape: inputShape, p, countIncludePad: countIncludePad)
-  }
-  func batchNormTraining(_ x: Tensor, _ scale: Tensor, _ shift: Tensor, epsilon: Double) throws
-    -> (y: Tensor, mean: Tensor, variance: Tensor)
-  {
-    try reference.batchNormTraining(x, scale, shift, epsilon: epsilon)
-  }
-  func batchNormGradient(_ g: Tensor, _ x: Tensor, _ scale: Tensor, mean: Tensor, variance: Tensor, epsilon: Double) throws
-    -> (x: Tensor, scale: Tensor, shift: Tensor)
-  {
-    try reference.batchNormGradient(g, x, scale, mean: mean, variance: variance, epsilon: epsilon)
   }
 }

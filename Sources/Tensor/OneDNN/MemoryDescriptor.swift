@@ -60,7 +60,40 @@ package struct MemoryDescriptor: @unchecked Sendable {
   package var bytes: Int { withUnsafePointer(to: raw) { dnnl_memory_desc_get_size($0) } }
 
   package var dimensions: [Int] {
-    withUnsafeBytes(of: raw.dims) { Array($0.bindMemory(to: Int64.self).prefix(Int(raw.ndims))).map { Int($0) } }
+    withUnsafeBytes(of: raw.dims) { $0.bindMemory(to: Int64.self).prefix(Int(raw.ndims)).map { Int($0) } }
+  }
+
+  /// Whether both put every element at the same place: strides of axes of size 1 do not matter.
+  package func isSamePlacement(as other: MemoryDescriptor) -> Bool {
+    if self == other { return true }
+    guard isStrided, other.isStrided, raw.data_type == other.raw.data_type, dimensions == other.dimensions else {
+      return false
+    }
+    return zip(dimensions, zip(strides, other.strides)).allSatisfy { size, steps in size == 1 || steps.0 == steps.1 }
+  }
+
+  /// Whether strides alone describe the layout: no blocks, no offset, nothing beside the elements.
+  package var isStrided: Bool {
+    raw.format_kind == dnnl_blocked && raw.format_desc.blocking.inner_nblks == 0 && raw.offset0 == 0
+      && raw.extra.flags == 0
+  }
+
+  /// Elements between neighbours along each axis (between blocks, where there are blocks).
+  package var strides: [Int] {
+    withUnsafeBytes(of: raw.format_desc.blocking.strides) {
+      $0.bindMemory(to: Int64.self).prefix(Int(raw.ndims)).map { Int($0) }
+    }
+  }
+
+  /// Whether the elements fill the memory without gaps or padding.
+  package var isDense: Bool { isStrided && bytes == dimensions.reduce(elementBytes, *) }
+
+  /// Bytes of one element.
+  package var elementBytes: Int { dnnl_data_type_size(raw.data_type) }
+
+  /// The same places, in elements, for another element type.
+  package func with(type: dnnl_data_type_t) throws -> MemoryDescriptor {
+    try MemoryDescriptor(dimensions, type, strides: strides)
   }
 
   /// The same elements seen with other sizes, where the layout allows it.

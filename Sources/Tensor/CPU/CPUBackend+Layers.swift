@@ -1,0 +1,193 @@
+/// Convolution, pooling and batch normalization: f32 on oneDNN, channels-last in and out; the rest on the reference.
+extension CPUBackend {
+  /// Whether oneDNN computes a layer on these operands.
+  private func isFast(_ tensors: Tensor?...) -> Bool {
+    tensors.allSatisfy { $0.map { $0.dtype == .f32 && $0.count > 0 } ?? true }
+  }
+
+  private func geometry(_ window: Window, _ input: Shape) -> WindowGeometry {
+    let output = window.output(height: input.dims[2], width: input.dims[3])
+    return WindowGeometry(
+      input: [input.dims[2], input.dims[3]], kernel: [window.kernelHeight, window.kernelWidth],
+      strides: [window.strideHeight, window.strideWidth],
+      padding: [window.top, window.left, window.bottom, window.right],
+      dilations: [window.dilationHeight, window.dilationWidth], output: [output.height, output.width])
+  }
+
+  private func geometry(_ p: Convolution, _ input: Shape, outputs: Int) -> ConvolutionGeometry {
+    ConvolutionGeometry(
+      batch: input.dims[0], inputChannels: input.dims[1], outputChannels: outputs, groups: p.groups,
+      window: geometry(p.window, input))
+  }
+
+  private func channelsLast(_ x: Tensor) throws -> Tensor { x.isChannelsLast ? x : try x.channelsLast() }
+
+  private func emptyChannelsLast(_ sizes: [Int]) throws -> Tensor {
+    let shape = try Shape(sizes)
+    return try .empty(shape, .f32, layout: Tensor.channelsLastLayout(shape))
+  }
+
+  func convolution(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ p: Convolution) throws -> Tensor {
+    guard isFast(x, weight, bias) else { return try reference.convolution(x, weight, bias, p) }
+    Compute.prepareLibraries()
+    let geometry = geometry(p, x.shape, outputs: weight.shape.dims[0])
+    let result = try emptyChannelsLast(geometry.destination)
+    guard result.count > 0 else { return result }
+    let (x, weight, bias) = (try channelsLast(x), try weight.contiguous(), try bias?.contiguous())
+    try withExtendedLifetime((x, weight, bias)) {
+      try OneDNNConvolution.forward(
+        geometry, source: x.address, weights: weight.address, bias: bias.map { UnsafeRawPointer($0.address) },
+        destination: result.address)
+    }
+    return result
+  }
+
+  func convolutionInputGradient(_ g: Tensor, _ weight: Tensor, inputShape: Shape, _ p: Convolution) throws -> Tensor {
+    guard isFast(g, weight), inputShape.count > 0 else {
+      return try reference.convolutionInputGradient(g, weight, inputShape: inputShape, p)
+    }
+    Compute.prepareLibraries()
+    let geometry = geometry(p, inputShape, outputs: weight.shape.dims[0])
+    let result = try emptyChannelsLast(geometry.source)
+    let (g, weight) = (try channelsLast(g), try weight.contiguous())
+    try withExtendedLifetime((g, weight)) {
+      try OneDNNConvolution.backwardData(
+        geometry, gradient: g.address, weights: weight.address, sourceGradient: result.address)
+    }
+    return result
+  }
+
+  func convolutionWeightGradient(_ g: Tensor, _ x: Tensor, weightShape: Shape, bias: Bool, _ p: Convolution) throws
+    -> (weight: Tensor, bias: Tensor?)
+  {
+    guard isFast(g, x), weightShape.count > 0 else {
+      return try reference.convolutionWeightGradient(g, x, weightShape: weightShape, bias: bias, p)
+    }
+    Compute.prepareLibraries()
+    let geometry = geometry(p, x.shape, outputs: weightShape.dims[0])
+    let weightGradient = try Tensor.empty(weightShape, .f32)
+    let biasGradient = bias ? try Tensor.empty(try Shape([weightShape.dims[0]]), .f32) : nil
+    let (g, x) = (try channelsLast(g), try channelsLast(x))
+    try withExtendedLifetime((g, x)) {
+      try OneDNNConvolution.backwardWeights(
+        geometry, source: x.address, gradient: g.address, weightsGradient: weightGradient.address,
+        biasGradient: biasGradient?.address)
+    }
+    return (weightGradient, biasGradient)
+  }
+
+  func maxPool(_ x: Tensor, _ p: Window, training: Bool) throws -> (y: Tensor, workspace: Tensor?) {
+    guard isFast(x) else { return try reference.maxPool(x, p, training: training) }
+    Compute.prepareLibraries()
+    let window = geometry(p, x.shape)
+    let (batch, channels) = (x.shape.dims[0], x.shape.dims[1])
+    let result = try emptyChannelsLast([batch, channels] + window.output)
+    guard result.count > 0 else { return try reference.maxPool(x, p, training: training) }
+    var workspace: Tensor?
+    if training {
+      let bytes = try OneDNNPooling.workspaceBytes(.max, batch: batch, channels: channels, window)
+      workspace = try .empty(try Shape([bytes]), .u8)
+    }
+    let x = try channelsLast(x)
+    try withExtendedLifetime(x) {
+      try OneDNNPooling.forward(
+        .max, batch: batch, channels: channels, window, source: x.address, destination: result.address,
+        workspace: workspace?.address)
+    }
+    return (result, workspace)
+  }
+
+  func maxPoolGradient(_ g: Tensor, workspace: Tensor, inputShape: Shape, _ p: Window) throws -> Tensor {
+    // The reference keeps positions in another form; whoever made the workspace reads it.
+    guard isFast(g), workspace.dtype == .u8 else {
+      return try reference.maxPoolGradient(g, workspace: workspace, inputShape: inputShape, p)
+    }
+    Compute.prepareLibraries()
+    let result = try emptyChannelsLast(inputShape.dimensions)
+    let g = try channelsLast(g)
+    try withExtendedLifetime((g, workspace)) {
+      try OneDNNPooling.backward(
+        .max, batch: inputShape.dims[0], channels: inputShape.dims[1], geometry(p, inputShape), gradient: g.address,
+        workspace: UnsafeRawPointer(workspace.address), sourceGradient: result.address)
+    }
+    return result
+  }
+
+  /// oneDNN divides by the part of a window that lies inside the padded image; where sizes are rounded up, that is not
+  /// what the reference divides by.
+  private func averages(_ p: Window, countIncludePad: Bool) -> OneDNNPooling.Kind? {
+    countIncludePad && p.ceil ? nil : .average(countIncludePad: countIncludePad)
+  }
+
+  func averagePool(_ x: Tensor, _ p: Window, countIncludePad: Bool) throws -> Tensor {
+    let window = geometry(p, x.shape)
+    guard isFast(x), let kind = averages(p, countIncludePad: countIncludePad), !window.output.contains(0) else {
+      return try reference.averagePool(x, p, countIncludePad: countIncludePad)
+    }
+    Compute.prepareLibraries()
+    let (batch, channels) = (x.shape.dims[0], x.shape.dims[1])
+    let result = try emptyChannelsLast([batch, channels] + window.output)
+    let x = try channelsLast(x)
+    try withExtendedLifetime(x) {
+      try OneDNNPooling.forward(
+        kind, batch: batch, channels: channels, window, source: x.address, destination: result.address)
+    }
+    return result
+  }
+
+  func averagePoolGradient(_ g: Tensor, inputShape: Shape, _ p: Window, countIncludePad: Bool) throws -> Tensor {
+    guard isFast(g), inputShape.count > 0, let kind = averages(p, countIncludePad: countIncludePad) else {
+      return try reference.averagePoolGradient(g, inputShape: inputShape, p, countIncludePad: countIncludePad)
+    }
+    Compute.prepareLibraries()
+    let result = try emptyChannelsLast(inputShape.dimensions)
+    let g = try channelsLast(g)
+    try withExtendedLifetime(g) {
+      try OneDNNPooling.backward(
+        kind, batch: inputShape.dims[0], channels: inputShape.dims[1], geometry(p, inputShape), gradient: g.address,
+        workspace: nil, sourceGradient: result.address)
+    }
+    return result
+  }
+
+  func batchNormTraining(_ x: Tensor, _ scale: Tensor, _ shift: Tensor, epsilon: Double) throws
+    -> (y: Tensor, mean: Tensor, variance: Tensor)
+  {
+    guard isFast(x, scale, shift), x.rank == 4 || x.rank == 2 else {
+      return try reference.batchNormTraining(x, scale, shift, epsilon: epsilon)
+    }
+    Compute.prepareLibraries()
+    let y = try emptyChannelsLast(x.shape.dimensions)
+    let mean = try Tensor.empty(scale.shape, .f32), variance = try Tensor.empty(scale.shape, .f32)
+    let (x, scale, shift) = (try dense(x), try scale.contiguous(), try shift.contiguous())
+    try withExtendedLifetime((x, scale, shift)) {
+      try OneDNNBatchNormalization.forward(
+        shape: x.shape.dimensions, epsilon: Float(epsilon), training: true, source: x.address, scale: scale.address,
+        shift: shift.address, mean: mean.address, variance: variance.address, destination: y.address)
+    }
+    return (y, mean, variance)
+  }
+
+  func batchNormGradient(
+    _ g: Tensor, _ x: Tensor, _ scale: Tensor, mean: Tensor, variance: Tensor, epsilon: Double
+  ) throws -> (x: Tensor, scale: Tensor, shift: Tensor) {
+    guard isFast(g, x, scale, mean, variance), x.rank == 4 || x.rank == 2 else {
+      return try reference.batchNormGradient(g, x, scale, mean: mean, variance: variance, epsilon: epsilon)
+    }
+    Compute.prepareLibraries()
+    let gx = try emptyChannelsLast(x.shape.dimensions)
+    let gScale = try Tensor.empty(scale.shape, .f32), gShift = try Tensor.empty(scale.shape, .f32)
+    let (g, x, scale) = (try dense(g), try dense(x), try scale.contiguous())
+    let (mean, variance) = (try mean.contiguous(), try variance.contiguous())
+    try withExtendedLifetime((g, x, scale, mean, variance)) {
+      try OneDNNBatchNormalization.backward(
+        shape: x.shape.dimensions, epsilon: Float(epsilon), source: x.address, gradient: g.address,
+        scale: scale.address, mean: mean.address, variance: variance.address, sourceGradient: gx.address,
+        scaleGradient: gScale.address, shiftGradient: gShift.address)
+    }
+    return (gx, gScale, gShift)
+  }
+
+  /// Channels-last, which for two axes is row-major.
+  private func dense(_ x: Tensor) throws -> Tensor { x.rank == 4 ? try channelsLast(x) : try x.contiguous() }
+}
