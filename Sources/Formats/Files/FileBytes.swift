@@ -10,10 +10,11 @@ package final class FileBytes: Sendable {
   /// Valid as long as this object lives.
   nonisolated(unsafe) private let base: UnsafeMutableRawPointer?
   package let count: Int
-  private let isMapped: Bool
+  /// Whether the bytes stay in the file and cost no memory of their own.
+  package let isMapped: Bool
 
-  /// Below this size a copy is cheaper than a mapping.
-  private static let mappedFrom = 1 << 16
+  /// Below this size a copy is cheap, and safe from what others do to the file.
+  private static let mappedFrom = 1 << 20
 
   /// Opens `path`.
   ///

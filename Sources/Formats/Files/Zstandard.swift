@@ -2,9 +2,9 @@ import CZstd
 import Support
 
 /// Zstandard frames (RFC 8878) through libzstd.
-enum Zstandard {
+package enum Zstandard {
   /// Returns `bytes` compressed; the same bytes give the same result with the same libzstd.
-  static func compress(_ bytes: UnsafeRawBufferPointer, level: Int32 = 19) throws -> [UInt8] {
+  package static func compress(_ bytes: UnsafeRawBufferPointer, level: Int32) throws -> [UInt8] {
     let bound = ZSTD_compressBound(bytes.count)
     var written = 0
     let result = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
@@ -17,14 +17,14 @@ enum Zstandard {
     return result
   }
 
-  /// Calls `write` with the decompressed `bytes`, which must have exactly `count` bytes.
+  /// A file's own size bounds what it may claim: no more than this many bytes for each that is there.
+  package static let greatestRatio = 1024
+
+  /// Returns the decompressed `bytes`, which must have exactly `count` bytes.
   ///
   /// - Parameter what: what the error calls the data.
-  static func decompress(_ bytes: UnsafeRawBufferPointer, count: Int, what: String, file: String) throws -> [UInt8] {
-    // A frame of n bytes cannot hold more than a block of 128 KB for each 4 of them (a run-length block), and the
-    // frame says its size itself: a claim is believed only where both agree.
-    let possible = (bytes.count / 4 + 1).multipliedReportingOverflow(by: 1 << 17)
-    guard count >= 0, possible.overflow || count <= possible.partialValue,
+  package static func decompress(_ bytes: UnsafeRawBufferPointer, count: Int, what: String, file: String) throws -> [UInt8] {
+    guard count >= 0, count / greatestRatio <= bytes.count,
       ZSTD_getFrameContentSize(bytes.baseAddress, bytes.count) == UInt64(count)
     else { throw PareError(.format, "damaged \(what): its size does not agree with its zstd frame", file: file) }
     var written = 0

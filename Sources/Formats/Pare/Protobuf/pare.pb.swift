@@ -398,6 +398,7 @@ nonisolated struct Pare_Field: Sendable {
   init() {}
 }
 
+/// Blobs follow each other in the order of the list; PareLayout says where each begins.
 nonisolated struct Pare_Blob: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -407,55 +408,13 @@ nonisolated struct Pare_Blob: Sendable {
 
   var shape: [Int64] = []
 
-  /// from the start of the file
-  var offset: UInt64 = 0
+  /// bytes of the zstd frame that holds the blob; 0: the blob stands there as it is
+  var compressed: UInt64 = 0
 
-  /// bytes in the file
-  var stored: UInt64 = 0
-
-  /// bytes once decoded
-  var bytes: UInt64 = 0
-
-  var coding: Pare_Blob.Coding = .raw
-
-  /// CRC32C of the stored bytes
+  /// CRC32C of the bytes in the file
   var checksum: UInt32 = 0
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
-
-  nonisolated enum Coding: SwiftProtobuf.Enum, Swift.CaseIterable {
-    typealias RawValue = Int
-    case raw // = 0
-    case zstd // = 1
-    case UNRECOGNIZED(Int)
-
-    init() {
-      self = .raw
-    }
-
-    init?(rawValue: Int) {
-      switch rawValue {
-      case 0: self = .raw
-      case 1: self = .zstd
-      default: self = .UNRECOGNIZED(rawValue)
-      }
-    }
-
-    var rawValue: Int {
-      switch self {
-      case .raw: return 0
-      case .zstd: return 1
-      case .UNRECOGNIZED(let i): return i
-      }
-    }
-
-    // The compiler won't synthesize support with the UNRECOGNIZED case.
-    static let allCases: [Pare_Blob.Coding] = [
-      .raw,
-      .zstd,
-    ]
-
-  }
 
   init() {}
 }
@@ -1168,7 +1127,7 @@ nonisolated extension Pare_Field: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension Pare_Blob: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Blob"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}dtype\0\u{1}shape\0\u{1}offset\0\u{1}stored\0\u{1}bytes\0\u{1}coding\0\u{1}checksum\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}dtype\0\u{1}shape\0\u{1}compressed\0\u{1}checksum\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1178,11 +1137,8 @@ nonisolated extension Pare_Blob: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.dtype) }()
       case 2: try { try decoder.decodeRepeatedInt64Field(value: &self.shape) }()
-      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.offset) }()
-      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.stored) }()
-      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.bytes) }()
-      case 6: try { try decoder.decodeSingularEnumField(value: &self.coding) }()
-      case 7: try { try decoder.decodeSingularFixed32Field(value: &self.checksum) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.compressed) }()
+      case 4: try { try decoder.decodeSingularFixed32Field(value: &self.checksum) }()
       default: break
       }
     }
@@ -1195,20 +1151,11 @@ nonisolated extension Pare_Blob: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.shape.isEmpty {
       try visitor.visitPackedInt64Field(value: self.shape, fieldNumber: 2)
     }
-    if self.offset != 0 {
-      try visitor.visitSingularUInt64Field(value: self.offset, fieldNumber: 3)
-    }
-    if self.stored != 0 {
-      try visitor.visitSingularUInt64Field(value: self.stored, fieldNumber: 4)
-    }
-    if self.bytes != 0 {
-      try visitor.visitSingularUInt64Field(value: self.bytes, fieldNumber: 5)
-    }
-    if self.coding != .raw {
-      try visitor.visitSingularEnumField(value: self.coding, fieldNumber: 6)
+    if self.compressed != 0 {
+      try visitor.visitSingularUInt64Field(value: self.compressed, fieldNumber: 3)
     }
     if self.checksum != 0 {
-      try visitor.visitSingularFixed32Field(value: self.checksum, fieldNumber: 7)
+      try visitor.visitSingularFixed32Field(value: self.checksum, fieldNumber: 4)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1216,16 +1163,9 @@ nonisolated extension Pare_Blob: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
   static func ==(lhs: Pare_Blob, rhs: Pare_Blob) -> Bool {
     if lhs.dtype != rhs.dtype {return false}
     if lhs.shape != rhs.shape {return false}
-    if lhs.offset != rhs.offset {return false}
-    if lhs.stored != rhs.stored {return false}
-    if lhs.bytes != rhs.bytes {return false}
-    if lhs.coding != rhs.coding {return false}
+    if lhs.compressed != rhs.compressed {return false}
     if lhs.checksum != rhs.checksum {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
-}
-
-nonisolated extension Pare_Blob.Coding: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RAW\0\u{1}ZSTD\0")
 }
