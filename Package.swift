@@ -84,10 +84,17 @@ let package = Package(
       "Formats", "Training", "Runtime", "Compression", "LuaBridge", "Scripting",
       "Pruning", "Quantization", "Distillation", "LowRank", "Search",
     ]),
+    // Scripts, command lines and plugins written from the contract alone, run against the built program.
+    .testTarget(name: "ContractTests", dependencies: ["pare"], path: "Tests/Contract",
+                exclude: ["lua", "shell", "plugins"]),
   ],
   swiftLanguageModes: [.v6]
 )
 
-for target in package.targets where !target.name.hasPrefix("C") || ["Compression"].contains(target.name) {
-  target.swiftSettings = (target.swiftSettings ?? []) + [.enableUpcomingFeature("MemberImportVisibility")]
+// CI sets PARE_STRICT; a newer compiler's new warning must not stop a user's build.
+let strict = Context.environment["PARE_STRICT"] != nil
+for target in package.targets {
+  target.swiftSettings =
+    (target.swiftSettings ?? []) + [.enableUpcomingFeature("MemberImportVisibility")]
+    + (strict ? [.treatAllWarnings(as: .error)] : [])
 }

@@ -17,6 +17,9 @@ public enum Console {
   /// Prints one line of information.
   public static func note(_ text: String) { if !isQuiet { write("\(text)\n") } }
 
+  /// Prints an error, quiet or not; `plain` leaves out the program's name.
+  public static func error(_ text: String, plain: Bool = false) { write(plain ? "\(text)\n" : "pare: \(text)\n") }
+
   package static func write(_ text: String) {
     var text = text
     text.withUTF8 { bytes in _ = Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count) }

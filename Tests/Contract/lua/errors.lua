@@ -1,0 +1,26 @@
+-- contract: Errors
+local function fails(code, f, ...)
+  local ok, e = pcall(f, ...)
+  assert(not ok, "expected an error with code " .. code)
+  assert(e.code == code, "expected code " .. code .. ", got " .. tostring(e.code) .. ": " .. tostring(e))
+  assert(type(tostring(e)) == "string" and (e .. "") == tostring(e) and not tostring(e):find("\n"))
+  return e
+end
+local e = fails("argument", function() return prune{sparcity=0.5} end)
+assert(e.argument == "sparcity"); assert(e:find("sparcity")); assert(e:match("sparsity")); assert(e.suggestion:find("sparsity"))
+assert(e.line and e.traceback)
+fails("argument", function() return prune{sparsity=2} end)
+fails("argument", function() return prune{sparsity="much"} end)
+fails("argument", function() return prune{} end)
+fails("argument", function() return prune{sparsity=0.5, threshold=0.1} end)
+fails("argument", function() return prune{sparsity=0.5, criterion={"magnitude", powr=2}} end)
+fails("not_found", function() return prune{sparsity=0.5, criterion="magnitud"} end)
+fails("argument", function() return nn.conv2d{in_channels=1, out_channels=8, kernal=3} end)
+fails("shape", function() return tensor{1,2,3} + tensor{1,2} end)
+fails("dtype", function() return tensor{1,2}:to("f99") end)
+fails("not_found", function() return model.load("no-such-file.onnx") end)
+fails("not_found", function() return data.load("digitz") end)
+-- errors of Lua itself and error(v) arrive unchanged
+local ok, v = pcall(error, {mine=1}); assert(not ok and v.mine == 1)
+ok, v = pcall(error, "plain", 0); assert(v == "plain")
+ok, v = pcall(function() local n = nil; return n.x end); assert(type(v) == "string")

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Copies the program, and the modules that plugins are compiled against, under PREFIX.
+set -euo pipefail
+prefix=${1:?usage: scripts/install.sh PREFIX}
+cd "$(dirname "$0")/.."
+
+install -D -m 755 .build/release/pare "$prefix/bin/pare"
+modules="$prefix/lib/pare"
+rm -rf "$modules"
+mkdir -p "$modules/Modules" "$modules/include"
+cp .build/release/Modules/*.swiftmodule "$modules/Modules/"
+for library in Sources/C*/include; do
+  name=$(basename "$(dirname "$library")")
+  cp -r "$library" "$modules/include/$name"
+done
+echo "installed $prefix/bin/pare"
