@@ -7,12 +7,12 @@ import Search
 
 /// The built-in families: the only place of the program that names them.
 enum BuiltIns {
-  static func register() {
+  static func register() throws {
     for (family, plugin) in [
       ("pruning", Pruning.plugin), ("quantization", Quantization.plugin), ("distillation", Distillation.plugin),
       ("lowrank", LowRank.plugin), ("search", Search.plugin),
     ] {
-      plugin.register(in: .shared, family: family, origin: .builtIn)
+      try plugin.register(in: .shared, family: family, origin: .builtIn)
     }
   }
 }

@@ -48,10 +48,24 @@ struct GlobalOptions: ParsableArguments {
   }
 
   /// Applies what concerns the whole process. Called once, first, by every command.
-  func apply() {
+  func apply() throws {
     Console.isQuiet = quiet
     if let threads { Compute.threads = threads }
-    BuiltIns.register()
+    try BuiltIns.register()
+  }
+
+  /// Applies the options and makes the Lua side, with the plugins that load at start and those named.
+  func start(arguments: [String] = [], dataFolder: String? = nil) throws -> ScriptEnvironment {
+    try apply()
+    var script = ScriptOptions()
+    script.sandbox = sandbox
+    script.memoryLimit = memory.flatMap(ByteCount.parse)
+    script.instructionLimit = instructions.flatMap { Double($0).map { UInt64($0) } }
+    script.arguments = arguments
+    script.plugins = plugins
+    script.searchesPlugins = !noPlugins
+    script.dataFolder = dataFolder
+    return try ScriptEnvironment(script)
   }
 }
 

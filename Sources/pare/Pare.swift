@@ -1,4 +1,5 @@
 import ArgumentParser
+import Compression
 import Support
 
 /// `pare` itself: the table of its commands.
@@ -44,5 +45,5 @@ struct Pare: ParsableCommand {
 
 /// The version of the program.
 enum Version {
-  static let current = "0.1.0"
+  static let current = pareVersion
 }

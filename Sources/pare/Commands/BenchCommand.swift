@@ -27,7 +27,7 @@ struct BenchCommand: ParsableCommand {
   }
 
   func run() throws {
-    options.apply()
+    try options.apply()
     let shapes = try parsedShapes()
     let sessions = try models.map {
       try Session(ModelFile.load($0), threads: Compute.threads, batch: batch, shapes: shapes)

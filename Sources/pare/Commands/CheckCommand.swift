@@ -19,7 +19,7 @@ struct CheckCommand: ParsableCommand {
   @OptionGroup var options: GlobalOptions
 
   func run() throws {
-    options.apply()
+    try options.apply()
     if let against { throw PareError(.unsupported, "check --against \(against) is not there yet", argument: "against") }
     let loaded = try ModelFile.load(model)
     let inputs = try Bench.syntheticInputs(loaded, batch: 1)

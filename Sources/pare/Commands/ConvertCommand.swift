@@ -17,7 +17,7 @@ struct ConvertCommand: ParsableCommand {
   @OptionGroup var options: GlobalOptions
 
   func run() throws {
-    options.apply()
+    try options.apply()
     guard !input.hasSuffix(".safetensors") else {
       throw PareError(.unsupported, "convert: reading parameters from .safetensors is not there yet", argument: "input")
     }

@@ -18,7 +18,7 @@ struct EvalCommand: ParsableCommand {
   @OptionGroup var options: GlobalOptions
 
   func run() throws {
-    options.apply()
+    try options.apply()
     let loaded = try ModelFile.load(model)
     let set = try data.load(for: loaded)
     let part =

@@ -22,7 +22,7 @@ struct InferCommand: ParsableCommand {
   @OptionGroup var options: GlobalOptions
 
   func run() throws {
-    options.apply()
+    try options.apply()
     let loaded = try ModelFile.load(model)
     let values = try named(inputs, of: loaded)
     let outputs: [String: Tensor]

@@ -14,7 +14,7 @@ struct InspectCommand: ParsableCommand {
   @OptionGroup var options: GlobalOptions
 
   func run() throws {
-    options.apply()
+    try options.apply()
     let loaded = try ModelFile.load(model)
     let layers = try loaded.layers()
     let cost = try loaded.cost()

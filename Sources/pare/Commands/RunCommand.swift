@@ -16,8 +16,7 @@ struct RunCommand: ParsableCommand {
   var script: [String] = []
 
   func run() throws {
-    options.apply()
-    let environment = try options.environment(arguments: script)
+    let environment = try options.start(arguments: script)
     let status: Int32 =
       if let chunk {
         environment.run(chunk: chunk)
