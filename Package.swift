@@ -74,7 +74,7 @@ let package = Package(
     tests("SupportTests", ["Support"]),
     tests("TensorTests", ["Support", "Tensor"]),
     tests("GraphTests", engine),
-    tests("FormatsTests", engine + ["Formats"]),
+    tests("FormatsTests", engine + ["Formats", orderedCollections]),
     tests("TrainingTests", engine + ["Formats", "Training"]),
     tests("RuntimeTests", engine + ["Formats", "Runtime"]),
     tests("CompressionTests", engine + ["Formats", "Training", "Runtime", "Compression"]),

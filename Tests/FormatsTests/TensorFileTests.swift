@@ -108,7 +108,7 @@ import TestSupport
       tensors["a \"\(dtype.name)\" \\ ü"] = try Tensor([Float(1), 0, 3], shape: [3, 1]).converted(to: dtype)
     }
     tensors["nothing"] = try Tensor.zeros([0, 4])
-    tensors["scalar"] = Tensor.scalar(2)
+    tensors["scalar"] = try Tensor.scalar(2)
     try TestFiles.withFolder { folder in
       let path = "\(folder)/a.safetensors"
       try Safetensors.save(tensors, to: path, metadata: ["b": "2", "a": "1"])

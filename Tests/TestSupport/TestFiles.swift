@@ -22,6 +22,15 @@ package enum TestFiles {
     try Data(bytes).write(to: URL(fileURLWithPath: path))
   }
 
+  package static func makeFolder(_ path: String) throws {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  /// Makes a symbolic link.
+  package static func link(_ path: String, to target: String) throws {
+    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: target)
+  }
+
   /// The folder with published data sets (`PARE_DATA`), if it is given.
   package static let data = ProcessInfo.processInfo.environment["PARE_DATA"]
   /// The folder with trained models (`PARE_MODELS`), if it is given.
