@@ -44,7 +44,7 @@ let package = Package(
 
     .target(name: "Support"),
     .target(name: "Tensor", dependencies: ["Support", "CKernels", "COneDNN", "CLAPACK"]),
-    .target(name: "Graph", dependencies: ["Support", "Tensor", orderedCollections]),
+    .target(name: "Graph", dependencies: ["Support", "Tensor", "CKernels", orderedCollections]),
     .target(name: "Formats", dependencies: engine + ["CZlib", "CZstd", orderedCollections, protobuf],
             exclude: ["ONNX/Protobuf/onnx.proto", "Pare/Protobuf/pare.proto", "Resources/README.md"],
             resources: [.embedInCode("Resources/digits.bin.gz")]),

@@ -1,0 +1,142 @@
+import Support
+
+/// Where an operator declares how channels travel through it.
+///
+/// Positions of an axis of an input may be tied to positions of an axis of an output: they vanish together. An axis
+/// may be blocked with a reason. What an operator does not mention is blocked, so that an omission costs a cut and
+/// never a wrong one.
+public struct ChannelFlow {
+  /// An input or an output of the node at hand.
+  public enum Place: Hashable, Sendable {
+    case input(Int)
+    case output(Int)
+  }
+  private struct Mention: Hashable {
+    let place: Place
+    let axis: Int
+  }
+
+  private let node: Node
+  private let types: [String: ValueType]
+  private let parameters: Set<String>
+  /// The operator set of the model.
+  public let opset: Int
+  private var solver: ChannelSolver
+  private var mentioned: Set<Mention> = []
+
+  init(_ node: Node, types: [String: ValueType], parameters: Set<String>, opset: Int, solver: consuming ChannelSolver) {
+    self.node = node
+    self.types = types
+    self.parameters = parameters
+    self.opset = opset
+    self.solver = solver
+  }
+
+  /// Ends the declaration: everything that was not mentioned is blocked.
+  consuming func finished() -> ChannelSolver {
+    let places = node.inputs.indices.map { Place.input($0) } + node.outputs.indices.map { Place.output($0) }
+    for place in places {
+      guard let sizes = shape(place) else { continue }
+      for axis in sizes.indices where !mentioned.contains(Mention(place: place, axis: axis)) {
+        block(place, axis: axis, "\(node.op) '\(node.name)' mixes axis \(axis)")
+      }
+    }
+    return solver
+  }
+
+  // MARK: What is known
+
+  /// The sizes of a place (nil where unknown), or nil when the place is absent or of unknown rank.
+  public func shape(_ place: Place) -> [Int?]? {
+    guard let name = name(place) else { return nil }
+    return types[name]?.shape?.map(\.value)
+  }
+
+  /// The sizes with their symbols.
+  public func dimensions(_ place: Place) -> [Dimension]? { name(place).flatMap { types[$0]?.shape } }
+
+  public var inputCount: Int { node.inputs.count }
+  public var outputCount: Int { node.outputs.count }
+
+  public func rank(_ place: Place) -> Int? { shape(place)?.count }
+
+  /// The size of an axis, or nil when it is unknown.
+  public func size(_ place: Place, axis: Int) -> Int? {
+    guard let sizes = shape(place), sizes.indices.contains(axis) else { return nil }
+    return sizes[axis]
+  }
+
+  /// The known elements of a small integer input.
+  public func contents(_ input: Int) -> [Int]? {
+    guard let known = name(.input(input)).flatMap({ types[$0]?.contents }) else { return nil }
+    let values = known.compactMap(\.value)
+    return values.count == known.count ? values : nil
+  }
+
+  /// Whether an input is a parameter (and not a computed value).
+  public func isParameter(_ input: Int) -> Bool { name(.input(input)).map(parameters.contains) ?? false }
+
+  // MARK: What is declared
+
+  /// Ties equal positions of two axes.
+  public mutating func tie(_ a: Place, axis: Int, _ b: Place, axis other: Int) {
+    switch (size(a, axis: axis), size(b, axis: other)) {
+    case (let x?, let y?) where x == y:
+      tie(a, axis: axis, at: Array(0..<x), b, axis: other, at: Array(0..<y))
+    case (nil, nil):
+      mention(a, axis)
+      mention(b, other)
+    default:
+      let reason = "\(node.op) '\(node.name)' ties it to an axis of unknown size"
+      block(a, axis: axis, reason)
+      block(b, axis: other, reason)
+    }
+  }
+
+  /// Ties positions pairwise: `at[i]` of one axis with `at[i]` of the other.
+  public mutating func tie(_ a: Place, axis: Int, at first: [Int], _ b: Place, axis other: Int, at second: [Int]) {
+    mention(a, axis)
+    mention(b, other)
+    guard let x = name(a), let y = name(b), let sizeX = size(a, axis: axis), let sizeY = size(b, axis: other) else {
+      return
+    }
+    solver.tie(x, axis, sizeX, first, y, other, sizeY, second)
+  }
+
+  /// Ties positions of one axis among themselves.
+  public mutating func tie(_ place: Place, axis: Int, _ first: [Int], with second: [Int]) {
+    tie(place, axis: axis, at: first, place, axis: axis, at: second)
+  }
+
+  /// Forbids to remove any position of an axis.
+  public mutating func block(_ place: Place, axis: Int, _ reason: String) {
+    mention(place, axis)
+    guard let name = name(place), let size = size(place, axis: axis) else { return }
+    solver.block(name, axis, size, reason)
+  }
+
+  /// Forbids to remove anything of any input and output.
+  public mutating func blockAll(_ reason: String) {
+    for place in node.inputs.indices.map({ Place.input($0) }) + node.outputs.indices.map({ Place.output($0) }) {
+      for axis in (shape(place) ?? []).indices { block(place, axis: axis, reason) }
+    }
+  }
+
+  /// Says that an axis needs nothing: its size is 1, or any size is right.
+  public mutating func free(_ place: Place, axis: Int) { mention(place, axis) }
+
+  /// Says what an axis of a parameter does for the channels that travel along it.
+  public mutating func role(_ role: ChannelRole, input: Int, axis: Int) {
+    guard let name = name(.input(input)), parameters.contains(name) else { return }
+    solver.role(role, Coupling(layer: node.name, parameter: name, axis: axis, role: role))
+  }
+
+  private func name(_ place: Place) -> String? {
+    switch place {
+    case .input(let index): node.input(index)
+    case .output(let index): node.outputs.indices.contains(index) && !node.outputs[index].isEmpty ? node.outputs[index] : nil
+    }
+  }
+
+  private mutating func mention(_ place: Place, _ axis: Int) { mentioned.insert(Mention(place: place, axis: axis)) }
+}

@@ -1,0 +1,40 @@
+/// What `Operator.resized` may ask after a structural cut.
+public struct CutContext: Sendable {
+  /// The operator set of the model.
+  public let opset: Int
+  private let inputs: [[Int: [Int]]?]
+  private let outputs: [[Int: [Int]]?]
+  private let inputTypes: [ValueType?]
+  private let outputTypes: [ValueType?]
+
+  init(
+    opset: Int, inputs: [[Int: [Int]]?], outputs: [[Int: [Int]]?], inputTypes: [ValueType?], outputTypes: [ValueType?]
+  ) {
+    self.opset = opset
+    self.inputs = inputs
+    self.outputs = outputs
+    self.inputTypes = inputTypes
+    self.outputTypes = outputTypes
+  }
+
+  /// The positions that stay of an axis of an input, or nil when all do.
+  public func kept(input: Int, axis: Int) -> [Int]? { inputs.indices.contains(input) ? inputs[input]?[axis] : nil }
+  /// The positions that stay of an axis of an output, or nil when all do.
+  public func kept(output: Int, axis: Int) -> [Int]? { outputs.indices.contains(output) ? outputs[output]?[axis] : nil }
+  /// The type of an input before the cut.
+  public func input(_ index: Int) -> ValueType? { inputTypes.indices.contains(index) ? inputTypes[index] : nil }
+  /// The type of an output before the cut.
+  public func output(_ index: Int) -> ValueType? { outputTypes.indices.contains(index) ? outputTypes[index] : nil }
+}
+
+/// What a node becomes after a cut.
+public struct Resized: Sendable {
+  public var node: Node
+  /// New elements of small integer constants that the node reads, by input.
+  public var constants: [Int: [Int]]
+
+  public init(_ node: Node, constants: [Int: [Int]] = [:]) {
+    self.node = node
+    self.constants = constants
+  }
+}

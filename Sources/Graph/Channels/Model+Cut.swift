@@ -1,0 +1,133 @@
+import Support
+import Tensor
+
+/// Removing channels, and silencing them.
+extension Model {
+  /// Removes units: slices every parameter that they reach, fixes attributes and shape constants, and checks all shapes.
+  ///
+  /// - Throws: `argument` for a unit that is not there, is fixed, or would leave a layer without channels.
+  public func pruned(_ selection: [UnitSelection]) throws -> Model {
+    let units = try units(of: selection)
+    var removed: [String: [Int: Set<Int>]] = [:]
+    for unit in units {
+      for slice in unit.slices { removed[slice.parameter, default: [:]][slice.axis, default: []].formUnion(slice.indices) }
+      for slice in unit.values { removed[slice.name, default: [:]][slice.axis, default: []].formUnion(slice.indices) }
+    }
+    let before = try shapes()
+    var kept: [String: [Int: [Int]]] = [:]
+    for (name, axes) in removed {
+      for (axis, gone) in axes {
+        guard let size = before[name]?.shape?[axis].value else { continue }
+        let rest = (0..<size).filter { !gone.contains($0) }
+        guard !rest.isEmpty else {
+          throw PareError(.argument, "the cut would leave nothing of axis \(axis) of '\(name)'",
+                          expected: "at least one of \(size) positions", got: "all removed")
+        }
+        kept[name, default: [:]][axis] = rest
+      }
+    }
+    var model = self
+    for (name, parameter) in parameters {
+      guard let axes = kept[name] else { continue }
+      model.parameters[name]?.value = try axes.sorted { $0.key < $1.key }.reduce(parameter.value) { value, cut in
+        try value.sliced(axis: cut.key, keeping: cut.value)
+      }
+    }
+    try model.resizeNodes(kept: kept, before: before)
+    try model.verified()
+    let after = try model.shapes()
+    for (name, axes) in kept {
+      for (axis, rest) in axes where after[name]?.shape?[axis].value != rest.count {
+        throw PareError(.internal, "axis \(axis) of '\(name)' after the cut", expected: "\(rest.count)",
+                        got: after[name]?.shape.map { "\($0[axis])" } ?? "nothing")
+      }
+    }
+    return model
+  }
+
+  /// Holds units at zero without removing them: the slices that make them and the slices that read them are masked, so
+  /// that their contribution to every consumer is exactly zero. `masked` and `pruned` compute the same outputs.
+  public func masked(_ selection: [UnitSelection]) throws -> Model {
+    var gone: [String: [Int: Set<Int>]] = [:]
+    for unit in try units(of: selection) {
+      for slice in unit.slices where slice.role != .carries {
+        gone[slice.parameter, default: [:]][slice.axis, default: []].formUnion(slice.indices)
+      }
+    }
+    var model = self
+    for (name, parameter) in parameters {
+      guard let axes = gone[name] else { continue }
+      var mask = try Tensor.ones(parameter.shape, .f32)
+      for (axis, positions) in axes {
+        var sizes = [Int](repeating: 1, count: parameter.shape.rank)
+        sizes[axis] = parameter.shape[axis]
+        let line = (0..<parameter.shape[axis]).map { positions.contains($0) ? Float(0) : 1 }
+        mask = try mask * Tensor(line, shape: Shape(sizes))
+      }
+      model.parameters[name]?.value = try parameter.value.masked(mask.ne(0))
+    }
+    return model
+  }
+
+  private func units(of selection: [UnitSelection]) throws -> [ChannelUnit] {
+    let groups = try groups()
+    return try selection.flatMap { chosen -> [ChannelUnit] in
+      guard groups.indices.contains(chosen.group) else {
+        throw PareError(.argument, "no channel group \(chosen.group)", argument: "group", expected: "0..<\(groups.count)")
+      }
+      let group = groups[chosen.group]
+      if let reason = group.blocked, !chosen.units.isEmpty {
+        throw PareError(.argument, "channels of '\(group.name)' cannot be removed: \(reason)", layer: group.name)
+      }
+      return try chosen.units.map { unit in
+        guard group.units.indices.contains(unit) else {
+          throw PareError(.argument, "group '\(group.name)' has no unit \(unit)", argument: "units",
+                          expected: "0..<\(group.units.count)", layer: group.name)
+        }
+        return group.units[unit]
+      }
+    }
+  }
+
+  /// Lets every node whose inputs or outputs were cut fix its attributes and shape constants.
+  private mutating func resizeNodes(kept: [String: [Int: [Int]]], before: [String: ValueType]) throws {
+    let readers = consumers
+    for index in nodes.indices {
+      let node = nodes[index]
+      guard (node.inputs + node.outputs).contains(where: { kept[$0] != nil }) else { continue }
+      let cut = CutContext(
+        opset: opset, inputs: node.inputs.map { kept[$0] }, outputs: node.outputs.map { kept[$0] },
+        inputTypes: node.inputs.map { before[$0] }, outputTypes: node.outputs.map { before[$0] })
+      let change = try OperatorRegistry.find(for: node, opset: opset).resized(node, cut)
+      var resized = change.node
+      for (input, values) in change.constants.sorted(by: { $0.key < $1.key }) {
+        let tensor = try Tensor(values.map(Int64.init), shape: Shape([values.count]))
+        if let name = resized.input(input) {
+          guard let constant = parameters[name] else {
+            throw node.failure(.unsupported, "the cut changes input \(input), which is not a constant of the model")
+          }
+          if readers[name]?.count == 1 {
+            let old = try constant.value.dense()
+            parameters[name]?.value = DenseRepresentation(try tensor.reshaped(old.shape).converted(to: old.dtype))
+            continue
+          }
+        }
+        // Shared with other nodes, or not there before: the node gets its own.
+        let own = fresh("\(node.name).sizes")
+        parameters[own] = Parameter(own, tensor, isTrainable: false)
+        while resized.inputs.count <= input { resized.inputs.append("") }
+        resized.inputs[input] = own
+      }
+      nodes[index] = resized
+    }
+  }
+
+  /// Returns `name`, or the first of `name.2`, `name.3`, ... that nothing is called yet.
+  package func fresh(_ name: String) -> String {
+    let used = usedNames
+    guard used.contains(name) else { return name }
+    var number = 2
+    while used.contains("\(name).\(number)") { number += 1 }
+    return "\(name).\(number)"
+  }
+}

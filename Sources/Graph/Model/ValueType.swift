@@ -1,0 +1,72 @@
+import Tensor
+
+/// One size of a shape: known, or a name for what the caller decides (the batch).
+public enum Dimension: Sendable, Hashable, ExpressibleByIntegerLiteral, CustomStringConvertible {
+  case fixed(Int)
+  case symbol(String)
+
+  public init(integerLiteral value: Int) { self = .fixed(value) }
+
+  /// The size, when it is known.
+  public var value: Int? {
+    if case .fixed(let value) = self { value } else { nil }
+  }
+
+  public var description: String {
+    switch self {
+    case .fixed(let value): "\(value)"
+    case .symbol(let name): name
+    }
+  }
+}
+
+/// What is known of a value before it is computed.
+public struct ValueType: Sendable, Hashable {
+  public var dtype: DType
+  /// Nil when not even the rank is known.
+  public var shape: [Dimension]?
+  /// The elements of a small integer tensor of rank 0 or 1 where they are known: shapes computed in the graph.
+  public var contents: [Dimension]?
+
+  public init(_ dtype: DType, _ shape: [Dimension]?, contents: [Dimension]? = nil) {
+    self.dtype = dtype
+    self.shape = shape
+    self.contents = contents
+  }
+
+  /// The type of a tensor; a small integer tensor's elements count as known.
+  public init(of tensor: Tensor) {
+    self.init(tensor.dtype, tensor.shape.map { .fixed($0) })
+    if [DType.i64, .i32].contains(tensor.dtype), tensor.rank <= 1, tensor.count <= Self.contentLimit {
+      contents = try? tensor.values(as: Int64.self).map { .fixed(Int($0)) }
+    }
+  }
+
+  /// Longer integer vectors are data, not shapes.
+  static let contentLimit = 64
+
+  /// The sizes, when all are known.
+  public var fixedShape: [Int]? {
+    guard let shape else { return nil }
+    let sizes = shape.compactMap(\.value)
+    return sizes.count == shape.count ? sizes : nil
+  }
+}
+
+extension ValueType: CustomStringConvertible {
+  public var description: String {
+    guard let shape else { return "\(dtype.name)[?]" }
+    return "\(dtype.name)[\(shape.map(\.description).joined(separator: ", "))]"
+  }
+}
+
+/// An input or output of a model.
+public struct Port: Sendable, Hashable {
+  public var name: String
+  public var type: ValueType
+
+  public init(_ name: String, _ type: ValueType) {
+    self.name = name
+    self.type = type
+  }
+}

@@ -1,0 +1,60 @@
+import Support
+import Tensor
+
+/// (x - mean) / sqrt(variance + epsilon) * scale + shift per position of axis 1 (Ioffe 2015).
+///
+/// While a model is trained, mean and variance are those of the batch, and new running statistics are reported:
+/// `momentum` of the old and the rest of the batch's (its variance unbiased, as PyTorch has it).
+struct BatchNormalizationOperator: Operator {
+  static let name = "BatchNormalization"
+  var arity: ClosedRange<Int> { 5...5 }
+
+  func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
+    let x = try inputs.required(0, node)
+    guard node.outputs.count == 1, try !node.flag("training_mode") else {
+      throw node.failure(.unsupported, "training_mode and outputs of statistics", suggestion: "export the model in inference mode")
+    }
+    guard let shape = x.shape else { return [ValueType(x.dtype, nil)] }
+    guard shape.count >= 2 else { throw node.failure(.shape, "input", expected: "rank 2 or more", got: "\(shape)") }
+    for index in 1...4 {
+      if let sizes = try inputs.required(index, node).shape, let channels = shape[1].value, sizes != [.fixed(channels)] {
+        throw node.failure(.shape, "input \(index)", expected: "[\(channels)]", got: "\(sizes)")
+      }
+    }
+    return [ValueType(x.dtype, shape)]
+  }
+
+  func forward(_ node: Node, _ inputs: [Tensor?], _ context: inout ExecutionContext) throws -> [Tensor] {
+    let x = try inputs.required(0, node), scale = try inputs.required(1, node), shift = try inputs.required(2, node)
+    let mean = try inputs.required(3, node), variance = try inputs.required(4, node)
+    let epsilon = try node.float("epsilon", default: 1e-5)
+    guard context.isTraining else {
+      return [try x.batchNorm(scale: scale, shift: shift, mean: mean, variance: variance, epsilon: epsilon)]
+    }
+    let samples = x.count / max(1, x.shape[1])
+    guard samples > 1 else {
+      throw node.failure(.shape, "batch statistics of one value per channel", got: "\(x.shape.dimensions)",
+                         suggestion: "use a larger batch")
+    }
+    let (result, batchMean, batchVariance) = try x.batchNormTraining(scale: scale, shift: shift, epsilon: epsilon)
+    let momentum = try node.float("momentum", default: 0.9)
+    if let name = node.input(3) {
+      context.statistics[name] = try mean * momentum + batchMean.detached() * (1 - momentum)
+    }
+    if let name = node.input(4) {
+      let unbiased = Double(samples) / Double(samples - 1)
+      context.statistics[name] = try variance * momentum + batchVariance.detached() * ((1 - momentum) * unbiased)
+    }
+    return [result]
+  }
+
+  func channels(_ node: Node, _ flow: inout ChannelFlow) throws {
+    for axis in 0..<(flow.rank(.input(0)) ?? 0) { flow.tie(.input(0), axis: axis, .output(0), axis: axis) }
+    for input in 1...4 {
+      flow.tie(.input(input), axis: 0, .output(0), axis: 1)
+      flow.role(input < 3 ? .follows : .carries, input: input, axis: 0)
+    }
+  }
+}
+
+@section("pare_operators") @used private let entry: OperatorEntry = { operatorEntry(BatchNormalizationOperator.self) }

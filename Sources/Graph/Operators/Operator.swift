@@ -1,0 +1,64 @@
+import Support
+import Tensor
+
+/// One ONNX operator: everything that Pare knows of it, in one file.
+///
+/// A conformer writes `infer`, `forward` and, where channels may travel through, `channels`; what is left out refuses
+/// or counts nothing. Gradients come through the tape of the tensor operations that `forward` uses.
+public protocol Operator: Sendable {
+  /// ONNX's name.
+  static var name: String { get }
+  /// "" is ONNX's own domain.
+  static var domain: String { get }
+  init()
+
+  /// How many inputs the operator takes, absent optional ones included.
+  var arity: ClosedRange<Int> { get }
+
+  /// Returns the types of the outputs; an unknown size or rank stays unknown, what cannot fit is an error.
+  func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType]
+
+  /// Computes the outputs (as many as the node names; further ones may be left out).
+  func forward(_ node: Node, _ inputs: [Tensor?], _ context: inout ExecutionContext) throws -> [Tensor]
+
+  /// Multiply-accumulates at the given types; `weights[i]` are the stored elements of input `i` if it is a parameter.
+  func macs(_ node: Node, _ inputs: [ValueType?], _ outputs: [ValueType], weights: [Int?]) throws -> Int
+
+  /// Declares how channels travel: which positions of which axes must be removed together. The default blocks all.
+  func channels(_ node: Node, _ flow: inout ChannelFlow) throws
+
+  /// Returns the node with attributes and shape constants fixed after a cut; `cut` knows what stays.
+  func resized(_ node: Node, _ cut: CutContext) throws -> Resized
+}
+
+extension Operator {
+  public static var domain: String { "" }
+  public var arity: ClosedRange<Int> { 1...1 }
+  public func macs(_ node: Node, _ inputs: [ValueType?], _ outputs: [ValueType], weights: [Int?]) throws -> Int { 0 }
+  public func channels(_ node: Node, _ flow: inout ChannelFlow) throws {
+    flow.blockAll("\(node.op) '\(node.name)' declares no channel flow")
+  }
+  public func resized(_ node: Node, _ cut: CutContext) throws -> Resized { Resized(node) }
+}
+
+/// What an operator may ask of the model around it.
+public struct OperatorContext: Sendable {
+  public let opset: Int
+  public init(opset: Int) { self.opset = opset }
+}
+
+/// The state of one run that operators read and write.
+public struct ExecutionContext: Sendable {
+  public let opset: Int
+  /// Whether batch statistics and dropout are in force.
+  public let isTraining: Bool
+  public let seed: UInt64
+  /// New values of running statistics, by parameter name, reported by training-mode normalisation.
+  public var statistics: [String: Tensor] = [:]
+
+  public init(opset: Int, isTraining: Bool = false, seed: UInt64 = 0) {
+    self.opset = opset
+    self.isTraining = isTraining
+    self.seed = seed
+  }
+}

@@ -1,0 +1,127 @@
+import Support
+import Tensor
+
+/// An operator that maps each element of its first input alone; further inputs are scalars.
+protocol ElementwiseOperator: Operator {
+  func apply(_ node: Node, _ x: Tensor, _ inputs: [Tensor?], _ context: ExecutionContext) throws -> Tensor
+}
+
+extension ElementwiseOperator {
+  func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
+    [ValueType(try inputs.required(0, node).dtype, inputs.first??.shape)]
+  }
+
+  func forward(_ node: Node, _ inputs: [Tensor?], _ context: inout ExecutionContext) throws -> [Tensor] {
+    [try apply(node, inputs.required(0, node), inputs, context)]
+  }
+
+  func channels(_ node: Node, _ flow: inout ChannelFlow) throws { flow.passThrough() }
+}
+
+/// An operator on two inputs that broadcast as NumPy's do.
+protocol BinaryOperator: Operator {
+  func apply(_ node: Node, _ a: Tensor, _ b: Tensor) throws -> Tensor
+  /// The same on known elements of shapes, where it makes sense.
+  func apply(_ a: Int, _ b: Int) -> Int?
+  /// What a parameter among the operands does for the channels along it.
+  var role: ChannelRole { get }
+}
+
+extension BinaryOperator {
+  var arity: ClosedRange<Int> { 2...2 }
+  var role: ChannelRole { .carries }
+  func apply(_ a: Int, _ b: Int) -> Int? { nil }
+
+  func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
+    let a = try inputs.required(0, node), b = try inputs.required(1, node)
+    guard a.dtype == b.dtype else {
+      throw node.failure(.dtype, "operands", expected: "one dtype", got: "\(a.dtype.name) and \(b.dtype.name)")
+    }
+    var type = ValueType(a.dtype, nil)
+    if let x = a.shape, let y = b.shape { type.shape = try broadcast(x, y, node) }
+    if let x = a.contents, let y = b.contents, x.count == y.count || x.count == 1 || y.count == 1 {
+      let pairs = (0..<max(x.count, y.count)).map { (x[x.count == 1 ? 0 : $0].value, y[y.count == 1 ? 0 : $0].value) }
+      let values = pairs.compactMap { a, b -> Dimension? in
+        guard let a, let b, let value = apply(a, b) else { return nil }
+        return .fixed(value)
+      }
+      if values.count == pairs.count { type.contents = values }
+    }
+    return [type]
+  }
+
+  func forward(_ node: Node, _ inputs: [Tensor?], _ context: inout ExecutionContext) throws -> [Tensor] {
+    [try apply(node, inputs.required(0, node), inputs.required(1, node))]
+  }
+
+  func channels(_ node: Node, _ flow: inout ChannelFlow) throws { flow.broadcast(inputs: [0, 1], role: role) }
+}
+
+/// Returns the shape that two broadcast to.
+func broadcast(_ a: [Dimension], _ b: [Dimension], _ node: Node) throws -> [Dimension] {
+  let rank = max(a.count, b.count)
+  let x = Array(repeating: Dimension.fixed(1), count: rank - a.count) + a
+  let y = Array(repeating: Dimension.fixed(1), count: rank - b.count) + b
+  return try zip(x, y).map { p, q in
+    if p == q || q == 1 { return p }
+    if p == 1 { return q }
+    switch (p, q) {
+    case (.fixed, .fixed):
+      throw node.failure(.shape, "operands do not broadcast", got: "\(a) and \(b)")
+    // A free size meets a fixed one: it must become that one.
+    case (.symbol, _): return q
+    case (_, .symbol): return p
+    }
+  }
+}
+
+extension ChannelFlow {
+  /// Ties every axis of the first input to the same axis of every output.
+  mutating func passThrough() {
+    for output in 0..<outputCount {
+      for axis in 0..<(rank(.output(output)) ?? 0) { tie(.input(0), axis: axis, .output(output), axis: axis) }
+    }
+    for input in 1..<max(inputCount, 1) where shape(.input(input))?.allSatisfy({ $0 == 1 }) == true {
+      for axis in 0..<(rank(.input(input)) ?? 0) { free(.input(input), axis: axis) }
+    }
+  }
+
+  /// Ties axes of inputs that broadcast to output 0, aligned from the last; what is spread from size 1 is free.
+  mutating func broadcast(inputs: [Int], role: ChannelRole) {
+    guard let result = shape(.output(0)) else { return blockAll("its shape is not known") }
+    for input in inputs {
+      guard let sizes = shape(.input(input)) else { continue }
+      let shift = result.count - sizes.count
+      for axis in sizes.indices {
+        if sizes[axis] == 1 && result[axis + shift] != 1 {
+          free(.input(input), axis: axis)
+        } else {
+          tie(.input(input), axis: axis, .output(0), axis: axis + shift)
+          self.role(role, input: input, axis: axis)
+        }
+      }
+    }
+    for axis in result.indices { free(.output(0), axis: axis) }
+  }
+}
+
+extension [ValueType?] {
+  /// The type of an input that must be there.
+  func required(_ index: Int, _ node: Node) throws -> ValueType {
+    guard indices.contains(index), let type = self[index] else { throw node.failure(.format, "input \(index) is missing") }
+    return type
+  }
+
+  /// The type of an optional input.
+  func optional(_ index: Int) -> ValueType? { indices.contains(index) ? self[index] : nil }
+}
+
+extension [Tensor?] {
+  /// An input that must be there.
+  func required(_ index: Int, _ node: Node) throws -> Tensor {
+    guard indices.contains(index), let tensor = self[index] else { throw node.failure(.format, "input \(index) is missing") }
+    return tensor
+  }
+
+  func optional(_ index: Int) -> Tensor? { indices.contains(index) ? self[index] : nil }
+}

@@ -1,0 +1,42 @@
+import Support
+import Tensor
+
+/// Every element as it is.
+public struct DenseRepresentation: Representation {
+  public static let kind = "dense"
+  public let tensor: Tensor
+
+  public init(_ tensor: Tensor) { self.tensor = tensor.detached() }
+
+  public var shape: Shape { tensor.shape }
+  public var nonzeros: Int { (try? tensor.countNonzero()) ?? tensor.count }
+
+  public func dense() throws -> Tensor { tensor }
+
+  public func updated(from leaf: Tensor) throws -> any Representation {
+    try requireShape(leaf, shape, "dense")
+    return DenseRepresentation(leaf)
+  }
+
+  public func sliced(axis: Int, keeping: [Int]) throws -> any Representation {
+    DenseRepresentation(try tensor.keeping(keeping, axis: axis))
+  }
+
+  public func masked(_ mask: Tensor) throws -> any Representation { try MaskedRepresentation(tensor, mask: mask) }
+
+  public func encode(into encoder: inout RepresentationEncoder) throws {
+    encoder.set("values", blob: tensor)
+  }
+
+  public init(from decoder: inout RepresentationDecoder) throws {
+    self.init(try decoder.tensor("values"))
+  }
+}
+
+/// Checks that a new value has the shape of what it replaces.
+func requireShape(_ leaf: Tensor, _ shape: Shape, _ kind: String) throws {
+  guard leaf.shape == shape else {
+    throw PareError(.shape, "new values for a \(kind) parameter", expected: "\(shape.dimensions)",
+                    got: "\(leaf.shape.dimensions)")
+  }
+}

@@ -1,0 +1,219 @@
+import Support
+import Tensor
+
+/// Integers of 2 to 8 bits with scales and zero points: `value = (integer - zero) * scale`, as ONNX's DequantizeLinear.
+public struct IntegerRepresentation: Representation {
+  public static let kind = "int"
+  /// i8 (signed) or u8, whatever the width.
+  public let values: Tensor
+  /// f32; rank 0, or one per position of `axis`.
+  public let scales: Tensor
+  /// The integers that stand for 0, of the values' dtype and the scales' shape.
+  public let zeroPoints: Tensor
+  /// The axis that has a scale per position; nil is one scale for all.
+  public let axis: Int?
+  public let bits: Int
+  /// Whether the lowest integer of a signed grid is left out, so that the grid is symmetric about 0.
+  public let isNarrow: Bool
+  /// bool, the values' shape: false is held at 0 by every later step. Nil holds nothing.
+  public let kept: Tensor?
+
+  /// Wraps given integers.
+  ///
+  /// - Parameters:
+  ///   - values: i8 or u8, each within `bits`.
+  ///   - scales: f32, positive and finite; one, or as many as `axis` has positions.
+  ///   - zeroPoints: of the values' dtype and the scales' count; nil is 0.
+  /// - Throws: `shape`, `dtype` or `argument` naming what does not fit.
+  public init(
+    values: Tensor, scales: Tensor, zeroPoints: Tensor? = nil, axis: Int? = nil, bits: Int = 8,
+    isNarrow: Bool = false, mask: Tensor? = nil
+  ) throws {
+    guard values.dtype == .i8 || values.dtype == .u8 else {
+      throw PareError(.dtype, "integer parameter", expected: "i8 or u8", got: values.dtype.name)
+    }
+    guard (2...8).contains(bits) else {
+      throw PareError(.argument, "integer parameter", argument: "bits", expected: "2...8", got: "\(bits)")
+    }
+    if let axis, !(0..<values.rank).contains(axis) {
+      throw PareError(.argument, "integer parameter", argument: "axis", expected: "0..<\(values.rank)", got: "\(axis)")
+    }
+    let count = axis.map { values.shape[$0] } ?? 1
+    let shape: Shape = try axis == nil ? Shape([]) : Shape([count])
+    guard scales.count == count, scales.dtype == .f32 else {
+      throw PareError(.shape, "scales of an integer parameter", expected: "f32[\(count)]",
+                      got: "\(scales.dtype.name)\(scales.shape.dimensions)")
+    }
+    guard try scales.values(as: Float.self).allSatisfy({ $0 > 0 && $0.isFinite }) else {
+      throw PareError(.argument, "scales of an integer parameter", argument: "scales",
+                      expected: "positive and finite numbers")
+    }
+    if let zeroPoints, zeroPoints.count != count || zeroPoints.dtype != values.dtype {
+      throw PareError(.shape, "zero points of an integer parameter", expected: "\(values.dtype.name)[\(count)]",
+                      got: "\(zeroPoints.dtype.name)\(zeroPoints.shape.dimensions)")
+    }
+    if let mask { try requireShape(mask, values.shape, Self.kind) }
+    self.values = values
+    self.scales = try scales.reshaped(shape)
+    self.zeroPoints = try zeroPoints?.reshaped(shape) ?? Tensor.zeros(shape, values.dtype)
+    self.axis = axis
+    self.bits = bits
+    self.isNarrow = isNarrow
+    kept = mask
+    let limits = range
+    guard try values.values(as: Int16.self).allSatisfy({ (limits.lowerBound...limits.upperBound).contains(Int($0)) })
+    else {
+      throw PareError(.argument, "values of an integer parameter", argument: "values",
+                      expected: "\(limits.lowerBound)...\(limits.upperBound) at \(bits) bits")
+    }
+  }
+
+  /// Rounds floating values (half to even) onto a given grid.
+  public static func quantizing(
+    _ tensor: Tensor, scales: Tensor, zeroPoints: Tensor? = nil, axis: Int? = nil, bits: Int = 8, signed: Bool = true,
+    isNarrow: Bool = false, mask: Tensor? = nil
+  ) throws -> IntegerRepresentation {
+    let dtype: DType = signed ? .i8 : .u8
+    guard (2...8).contains(bits) else {
+      throw PareError(.argument, "integer parameter", argument: "bits", expected: "2...8", got: "\(bits)")
+    }
+    let limits = limits(bits: bits, signed: signed, isNarrow: isNarrow)
+    let plain = try tensor.detached().converted(to: .f32)
+    let broadcast = try broadcastShape(rank: plain.rank, axis: axis, count: scales.count)
+    var quotient = try (plain / scales.reshaped(broadcast)).round()
+    if let zeroPoints { quotient = try quotient + zeroPoints.converted(to: .f32).reshaped(broadcast) }
+    var values = try quotient.clip(min: Double(limits.lowerBound), max: Double(limits.upperBound)).converted(to: dtype)
+    if let mask {
+      let zero = try (zeroPoints ?? Tensor.zeros(scales.shape, dtype)).reshaped(broadcast).expanded(to: values.shape)
+      values = try Tensor.where(mask, values, zero)
+    }
+    return try IntegerRepresentation(
+      values: values, scales: scales, zeroPoints: zeroPoints, axis: axis, bits: bits, isNarrow: isNarrow, mask: mask)
+  }
+
+  /// The integers of a width: -2^(b-1)...2^(b-1)-1 or 0...2^b-1; narrow leaves out the lowest signed one.
+  public static func limits(bits: Int, signed: Bool, isNarrow: Bool = false) -> ClosedRange<Int> {
+    signed ? (-(1 << (bits - 1)) + (isNarrow ? 1 : 0))...((1 << (bits - 1)) - 1) : 0...((1 << bits) - 1)
+  }
+
+  /// The integers that this grid may hold.
+  public var range: ClosedRange<Int> { Self.limits(bits: bits, signed: isSigned, isNarrow: isNarrow) }
+  public var isSigned: Bool { values.dtype == .i8 }
+  /// Whether all zero points are 0.
+  public var isSymmetric: Bool { (try? zeroPoints.countNonzero()) == 0 }
+  public var shape: Shape { values.shape }
+
+  public var nonzeros: Int {
+    if isSymmetric { return (try? values.countNonzero()) ?? values.count }
+    return (try? dense().countNonzero()) ?? values.count
+  }
+
+  public func dense() throws -> Tensor {
+    let broadcast = try Self.broadcastShape(rank: values.rank, axis: axis, count: scales.count)
+    var centred = try values.converted(to: .f32)
+    if !isSymmetric { centred = try centred - zeroPoints.converted(to: .f32).reshaped(broadcast) }
+    return try centred * scales.reshaped(broadcast)
+  }
+
+  /// Rounds onto the grid; the gradient passes straight through inside the grid's range and is 0 outside.
+  public func projected(_ leaf: Tensor) throws -> Tensor {
+    let grid = try updatedGrid(from: leaf.detached())
+    let value = try grid.dense().converted(to: leaf.dtype)
+    let broadcast = try Self.broadcastShape(rank: values.rank, axis: axis, count: scales.count)
+    let scale = try scales.reshaped(broadcast), zero = try zeroPoints.converted(to: .f32).reshaped(broadcast)
+    let lowest = try (Double(range.lowerBound) - zero) * scale, highest = try (Double(range.upperBound) - zero) * scale
+    return try Tensor.custom(inputs: [leaf], forward: { _ in value }, gradient: { gradient, inputs, _ in
+      let plain = try inputs[0].converted(to: .f32)
+      var inside = try plain.ge(lowest).converted(to: .f32) * plain.le(highest).converted(to: .f32)
+      if let kept { inside = try inside * kept.converted(to: .f32) }
+      return [try gradient * inside.converted(to: gradient.dtype)]
+    })
+  }
+
+  public func updated(from leaf: Tensor) throws -> any Representation { try updatedGrid(from: leaf) }
+
+  private func updatedGrid(from leaf: Tensor) throws -> IntegerRepresentation {
+    try requireShape(leaf, shape, Self.kind)
+    return try Self.quantizing(
+      leaf, scales: scales, zeroPoints: zeroPoints, axis: axis, bits: bits, signed: isSigned, isNarrow: isNarrow,
+      mask: kept)
+  }
+
+  public func sliced(axis cut: Int, keeping: [Int]) throws -> any Representation {
+    let perPosition = cut == axis
+    return try IntegerRepresentation(
+      values: values.keeping(keeping, axis: cut),
+      scales: perPosition ? scales.keeping(keeping, axis: 0) : scales,
+      zeroPoints: perPosition ? zeroPoints.keeping(keeping, axis: 0) : zeroPoints,
+      axis: axis, bits: bits, isNarrow: isNarrow, mask: kept?.keeping(keeping, axis: cut))
+  }
+
+  public func mask() throws -> Tensor? { kept }
+
+  public func masked(_ mask: Tensor) throws -> any Representation {
+    let both = try kept.map { try Tensor.where(mask, $0, Tensor.zeros(shape, .bool)) } ?? mask
+    let broadcast = try Self.broadcastShape(rank: values.rank, axis: axis, count: scales.count)
+    let zero = try zeroPoints.reshaped(broadcast).expanded(to: shape)
+    return try IntegerRepresentation(
+      values: Tensor.where(both, values, zero), scales: scales, zeroPoints: zeroPoints, axis: axis, bits: bits,
+      isNarrow: isNarrow, mask: both)
+  }
+
+  static func broadcastShape(rank: Int, axis: Int?, count: Int) throws -> Shape {
+    guard let axis else { return try Shape([]) }
+    var sizes = [Int](repeating: 1, count: rank)
+    sizes[axis] = count
+    return try Shape(sizes)
+  }
+
+  public func encode(into encoder: inout RepresentationEncoder) throws {
+    encoder.set("bits", .integer(bits))
+    encoder.set("signed", .boolean(isSigned))
+    encoder.set("narrow", .boolean(isNarrow))
+    encoder.set("shape", .integers(shape.dimensions))
+    if let axis { encoder.set("axis", .integer(axis)) }
+    if bits == 8 {
+      encoder.set("values", blob: values)
+    } else {
+      let offset = range.lowerBound
+      let packed = BitPacking.pack(try values.values(as: Int16.self).map { UInt8(Int($0) - offset) }, bits: bits)
+      encoder.set("values", blob: try Tensor(packed, shape: Shape([packed.count])))
+    }
+    encoder.set("scales", blob: scales)
+    if !isSymmetric { encoder.set("zero_points", blob: zeroPoints) }
+    if let kept {
+      let packed = BitPacking.pack(try kept.values(as: UInt8.self), bits: 1)
+      encoder.set("mask", blob: try Tensor(packed, shape: Shape([packed.count])))
+    }
+  }
+
+  public init(from decoder: inout RepresentationDecoder) throws {
+    let bits = try decoder.integer("bits"), shape = try decoder.shape("shape")
+    let signed = try decoder.boolean("signed"), isNarrow = try decoder.boolean("narrow")
+    guard (2...8).contains(bits) else { throw decoder.invalid("'bits'", expected: "2...8", got: "\(bits)") }
+    let dtype: DType = signed ? .i8 : .u8
+    var values: Tensor
+    if bits == 8 {
+      values = try decoder.tensor("values", [dtype], count: shape.count).reshaped(shape)
+    } else {
+      let packed = try decoder.tensor("values", [.u8], count: BitPacking.packedCount(shape.count, bits: bits))
+      let offset = Self.limits(bits: bits, signed: signed, isNarrow: isNarrow).lowerBound
+      let integers = BitPacking.unpack(try packed.values(as: UInt8.self), count: shape.count, bits: bits)
+      values = try Tensor(integers.map { Int16($0) + Int16(offset) }, shape: shape).converted(to: dtype)
+    }
+    var mask: Tensor?
+    if decoder.has("mask") {
+      let packed = try decoder.tensor("mask", [.u8], count: BitPacking.packedCount(shape.count, bits: 1))
+      let kept = BitPacking.unpack(try packed.values(as: UInt8.self), count: shape.count, bits: 1)
+      mask = try Tensor(kept, shape: shape).ne(0)
+    }
+    do {
+      try self.init(
+        values: values, scales: decoder.tensor("scales", [.f32]),
+        zeroPoints: decoder.has("zero_points") ? decoder.tensor("zero_points", [dtype]) : nil,
+        axis: decoder.has("axis") ? decoder.integer("axis") : nil, bits: bits, isNarrow: isNarrow, mask: mask)
+    } catch let error as PareError where error.code != .format {
+      throw decoder.invalid(error.description)
+    }
+  }
+}
