@@ -1,4 +1,5 @@
 #pragma once
+#include "OperatorSection.h"
 #include <stdint.h>
 
 // Runs body(context, begin, end) over 0..<count, split evenly over at most `threads` threads of libgomp's pool: the one
