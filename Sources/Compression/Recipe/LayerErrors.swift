@@ -1,0 +1,121 @@
+import Glibc
+import Graph
+import OrderedCollections
+import Support
+import Tensor
+import Training
+
+/// How two forms of one model differ in one layer.
+public struct ShrunkCheck: Sendable {
+  public var layer: String
+  /// The largest absolute difference of the layer's output (of the channels that both have).
+  public var difference: Double
+  /// That difference, relative to the largest absolute value of the masked model's output.
+  public var relative: Double
+}
+
+/// Compares the outputs of two models layer by layer.
+enum LayerErrors {
+  /// Identical outputs have no noise at all; f32 itself resolves about 150 dB.
+  static let exactDecibels = 200.0
+
+  /// Signal to noise of each layer of `after` that also is in `before`, in dB; 200 means identical.
+  ///
+  /// A layer that became several (`fc.0`, `fc.1`) is compared by its last factor. Where a cut changed the shape, the
+  /// masked form of the model is compared instead.
+  static func decibels(before: Model, after: Model, masked: Model?, on batch: Batch) throws -> [String: Double] {
+    let pairs = pairs(before, after)
+    let reference = try run(before, pairs.map(\.before), batch)
+    let result = try run(after, pairs.map(\.after), batch)
+    var hidden: [String: Tensor]?
+    var errors: [String: Double] = [:]
+    for pair in pairs {
+      guard let signal = reference[pair.before], var value = result[pair.after] else { continue }
+      if signal.shape != value.shape {
+        guard let masked, masked.nodes.contains(where: { $0.name == pair.before }) else { continue }
+        if hidden == nil {
+          let names = Set(masked.nodes.map(\.name))
+          hidden = try run(masked, pairs.map(\.before).filter(names.contains), batch)
+        }
+        guard let stand = hidden?[pair.before], stand.shape == signal.shape else { continue }
+        value = stand
+      }
+      errors[pair.before] = try decibels(signal, value)
+    }
+    return errors
+  }
+
+  /// 10 log10 of the signal's power over the power of the difference.
+  static func decibels(_ signal: Tensor, _ value: Tensor) throws -> Double {
+    let exact = try signal.converted(to: .f64), difference = try exact - value.converted(to: .f64)
+    let power = try (exact * exact).sum().item(), noise = try (difference * difference).sum().item()
+    if noise == 0 { return exactDecibels }
+    guard power > 0 else { return -exactDecibels }
+    return Swift.min(exactDecibels, Swift.max(-exactDecibels, 10 * log10(power / noise)))
+  }
+
+  /// Layers that both models have, by the name in `before`.
+  private static func pairs(_ before: Model, _ after: Model) -> [(before: String, after: String)] {
+    var last: [String: String] = [:]
+    for node in after.nodes { last[node.origin ?? node.name] = node.name }
+    return before.nodes.compactMap { node in
+      let own = node.inputs.contains { before.parameters[$0] != nil }
+      guard own else { return nil }
+      return last[node.name].map { (node.name, $0) }
+    }
+  }
+
+  static func run(_ model: Model, _ taps: [String], _ batch: Batch) throws -> [String: Tensor] {
+    try Tensor.withoutGradient { () throws -> [String: Tensor] in
+      let execution = try Interpreter(model).run([model.onlyInput: batch.x], taps: taps)
+      return execution.taps.merging(execution.outputs) { tap, _ in tap }
+    }
+  }
+}
+
+extension Context {
+  /// Runs the masked and the shrunk form of a pruned model on calibration samples (random inputs without data), keeps
+  /// the largest difference of each layer for the report, and refuses a cut that computes something else.
+  ///
+  /// - Parameters:
+  ///   - kept: for layers whose output channels (axis 1) were cut: which of them are left, ascending. Layers whose shape
+  ///     changed and that are not named here are compared through the layers that read them.
+  ///   - tolerance: of the difference relative to the layer's largest value.
+  /// - Throws: `internal`, naming the layer, when the two differ by more.
+  public func checkShrunk(
+    masked: Model, shrunk: Model, kept: [String: [Int]] = [:], tolerance: Double = 1e-3
+  ) throws {
+    record.masked = masked
+    let batch = try errorBatch(for: masked, samples: 32)
+    let present = Set(shrunk.nodes.map(\.name))
+    let taps = masked.nodes.filter { present.contains($0.name) }.map(\.name)
+    let expected = try LayerErrors.run(masked, taps, batch), got = try LayerErrors.run(shrunk, taps, batch)
+    let ports = zip(masked.outputs, shrunk.outputs).map { ($0.name, $1.name) }
+    for (name, other) in taps.map({ ($0, $0) }) + ports {
+      guard var full = expected[name], let cut = got[other] else { continue }
+      if full.shape != cut.shape, let channels = kept[name], full.rank > 1 {
+        full = try full.gather(axis: 1, indices: Tensor(channels.map(Int64.init), shape: Shape([channels.count])))
+      }
+      guard full.shape == cut.shape, full.count > 0, full.dtype.isFloating else { continue }
+      let difference = try (full - cut).abs().max().item(), scale = try full.abs().max().item()
+      let check = ShrunkCheck(layer: name, difference: difference, relative: difference / Swift.max(scale, 1e-6))
+      if !record.shrunk.contains(where: { $0.layer == name }) { record.shrunk.append(check) }
+      guard check.relative <= tolerance else {
+        throw PareError(
+          .internal, "the masked and the shrunk model differ in '\(name)'", expected: "at most \(tolerance) relative",
+          got: "\(check.relative)", layer: name)
+      }
+    }
+  }
+
+  /// A few calibration samples; numbers from N(0, 1) where there is no data.
+  func errorBatch(for model: Model, samples: Int) throws -> Batch {
+    if hasData { return try calibrationBatches(samples, size: samples)[0] }
+    let port = try model.inputs.first { $0.name == (try model.onlyInput) }
+    guard let sizes = port?.type.shape?.dropFirst().map(\.value), sizes.allSatisfy({ $0 != nil }) else {
+      throw PareError(.argument, "the model's input sizes are not known", argument: "input", suggestion: "pass data=")
+    }
+    let x = try Tensor.randn(Shape([Swift.min(samples, 8)] + sizes.compactMap { $0 }), seed: seed)
+    return Batch(x: x, y: try Tensor.zeros(Shape([x.shape[0]]), .i64))
+  }
+}
