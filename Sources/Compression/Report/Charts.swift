@@ -148,7 +148,7 @@ enum Chart {
         body += "<rect class=\"\(row == column ? "accent" : "wrong")\" fill-opacity=\"\(n(opacity))\" x=\"\(n(x + 0.5))\" y=\"\(n(y + 0.5))\""
           + " width=\"\(n(cell - 1))\" height=\"\(n(cell - 1))\" rx=\"2\"><title>\(escape(name(row, names))) as \(escape(name(column, names))): \(count)</title></rect>"
         if count > 0, cell > 20 {
-          body += text("\(count)", x: x + cell / 2, y: y + cell / 2 + 4, anchor: "middle", style: "cell")
+          body += text("\(count)", x: x + cell / 2, y: y + cell / 2 + 4, anchor: "middle", style: opacity > 0.6 ? "cell full" : "cell")
         }
       }
     }

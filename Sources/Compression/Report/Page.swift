@@ -79,7 +79,7 @@ enum Page {
     .recipe li { font: 12.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; background: var(--card);
       border: 1px solid var(--line); border-radius: 6px; padding: 2px 8px; overflow-wrap: anywhere; }
     .note, .meta { color: var(--soft); margin: 0 0 10px; font-size: 13.5px; }
-    .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(165px, 1fr)); gap: 12px; margin-bottom: 20px; }
+    .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(138px, 1fr)); gap: 12px; margin-bottom: 20px; }
     .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 14px 16px; }
     .card b { display: block; font-size: 27px; line-height: 1.2; font-weight: 650; letter-spacing: -.02em; color: var(--accent-ink);
       font-variant-numeric: tabular-nums; }
@@ -96,13 +96,13 @@ enum Page {
     svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: var(--ink); font-variant-numeric: tabular-nums; }
     svg text.tick { font-size: 11px; fill: var(--soft); }
     svg text.label { fill: var(--soft); }
-    svg text.cell { font-size: 11px; }
+    svg text.cell { font-size: 11px; } svg text.full { fill: var(--card); }
     svg .accent { fill: var(--accent); } svg .base { fill: var(--base); } svg .second { fill: var(--second); }
     svg .wrong { fill: var(--wrong); } svg .soft { fill-opacity: .6; }
     svg .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
     svg .line.accent { stroke: var(--accent); } svg .line.second { stroke: var(--second); } svg .line.base { stroke: var(--base); }
     svg .grid { stroke: var(--line); stroke-width: 1; }
-    .scroll { overflow-x: auto; }
+    .scroll { overflow-x: auto; } .scroll + .grid { margin-top: 20px; }
     table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums; }
     th { text-align: right; font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--line); padding: 4px 10px; white-space: nowrap; }
     td { text-align: right; padding: 4px 10px; border-bottom: 1px solid var(--line); white-space: nowrap; }
@@ -115,6 +115,7 @@ enum Page {
     @media (max-width: 560px) {
       main { padding: 18px 12px 40px; } h1 { font-size: 22px; } section { padding: 14px; } .card b { font-size: 22px; }
       .cards { grid-template-columns: repeat(2, 1fr); gap: 8px; } .card { padding: 10px 12px; }
+      .card:last-child:nth-child(odd) { grid-column: 1 / -1; }
     }
     @media print { body { background: none; } section, .card { break-inside: avoid; } }
     """

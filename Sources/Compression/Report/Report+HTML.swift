@@ -63,8 +63,19 @@ extension CompressionResult {
         "fewer parameters: \(Figures.count(Double(before.parameters))) to \(Figures.count(Double(after.parameters)))",
         after.parameters > before.parameters
       ))
-    let html = cards.map { "<div class=\"card\($0.2 ? " bad" : "")\"><b>\($0.0)</b><span>\($0.1)</span></div>" }
+    let html = cards.map { "<div class=\"card\($0.2 ? " bad" : "")\"><b>\($0.0)</b><span>\(joined($0.1))</span></div>" }
     return "<div class=\"cards\">\(html.joined())</div>\n"
+  }
+
+  /// Keeps a number and its unit on one line.
+  private func joined(_ text: String) -> String {
+    var result = ""
+    var last: Character = " "
+    for character in text {
+      result.append(character == " " && last.isNumber ? "\u{A0}" : character)
+      last = character
+    }
+    return result.replacing("\u{A0}to ", with: " to ")
   }
 
   // MARK: Steps
