@@ -76,9 +76,9 @@ extension Model {
   func followers(of node: Node) -> (output: String, bias: String?, norm: Node?) {
     guard var value = node.outputs.first else { return ("", nil, nil) }
     var bias: String?, norm: Node?
-    let consumers = consumers, results = Set(outputs.map(\.name))
-    while !results.contains(value), let readers = consumers[value], readers.count == 1 {
-      let next = nodes[readers[0]]
+    let readers = self.consumers, results = Set(outputs.map(\.name))
+    while !results.contains(value), let positions = readers[value], positions.count == 1 {
+      let next = nodes[positions[0]]
       guard let output = next.outputs.first else { break }
       if next.op == "Add", node.op == "MatMul", bias == nil, norm == nil,
         let other = next.inputs.first(where: { $0 != value }), parameters[other]?.shape.rank == 1
