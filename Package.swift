@@ -52,7 +52,8 @@ let package = Package(
     .target(name: "Runtime", dependencies: engine + ["CKernels", "COneDNN", orderedCollections]),
     .target(name: "Compression",
             dependencies: engine + ["Formats", "Training", "Runtime", "CPluginABI", orderedCollections]),
-    .target(name: "PareKit", dependencies: engine + ["Formats", "Training", "Runtime", "Compression"]),
+    .target(name: "PareKit",
+            dependencies: engine + ["Formats", "Training", "Runtime", "Compression", orderedCollections]),
 
     .target(name: "LuaBridge", dependencies: ["Support", "CLua", "CLuaSupport"]),
     .target(name: "Scripting",
