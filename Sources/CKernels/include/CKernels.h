@@ -13,6 +13,7 @@ void pare_set_threads(int32_t threads);
 typedef struct {
   int32_t without_gradient;  // depth of nested withoutGradient calls
   int32_t reference_backend; // depth of nested withBackend(.reference) calls
+  int32_t scoped_threads;    // what withThreads asks for; 0: the process's number
   int32_t threads;           // the last value handed to pare_set_threads from this thread; 0: none yet
 } pare_thread_state;
 pare_thread_state *pare_thread(void);

@@ -76,13 +76,18 @@ extension CPUBackend {
     return (weightGradient, biasGradient)
   }
 
+  /// oneDNN refuses windows that may see nothing but padding.
+  private func isPoolable(_ p: WindowGeometry) -> Bool {
+    p.kernel.indices.allSatisfy { p.padding.begin[$0] < p.kernel[$0] && p.padding.end[$0] < p.kernel[$0] }
+      && !p.output.contains { $0 <= 0 }
+  }
+
   func maxPool(_ x: Tensor, _ p: Window, training: Bool) throws -> (y: Tensor, workspace: Tensor?) {
-    guard isFast(x) else { return try reference.maxPool(x, p, training: training) }
+    guard isFast(x), isPoolable(geometry(p, x.shape)) else { return try reference.maxPool(x, p, training: training) }
     Compute.prepareLibraries()
     let window = geometry(p, x.shape)
     let (batch, channels) = (x.shape.dims[0], x.shape.dims[1])
     let result = try emptyChannelsLast([batch, channels] + window.output)
-    guard result.count > 0 else { return try reference.maxPool(x, p, training: training) }
     var workspace: Tensor?
     if training {
       let bytes = try OneDNNPooling.workspaceBytes(.max, batch: batch, channels: channels, window)
@@ -121,7 +126,7 @@ extension CPUBackend {
 
   func averagePool(_ x: Tensor, _ p: Window, countIncludePad: Bool) throws -> Tensor {
     let window = geometry(p, x.shape)
-    guard isFast(x), let kind = averages(p, countIncludePad: countIncludePad), !window.output.contains(0) else {
+    guard isFast(x), let kind = averages(p, countIncludePad: countIncludePad), isPoolable(window) else {
       return try reference.averagePool(x, p, countIncludePad: countIncludePad)
     }
     Compute.prepareLibraries()
@@ -136,7 +141,9 @@ extension CPUBackend {
   }
 
   func averagePoolGradient(_ g: Tensor, inputShape: Shape, _ p: Window, countIncludePad: Bool) throws -> Tensor {
-    guard isFast(g), inputShape.count > 0, let kind = averages(p, countIncludePad: countIncludePad) else {
+    guard isFast(g), inputShape.count > 0, let kind = averages(p, countIncludePad: countIncludePad),
+      isPoolable(geometry(p, inputShape))
+    else {
       return try reference.averagePoolGradient(g, inputShape: inputShape, p, countIncludePad: countIncludePad)
     }
     Compute.prepareLibraries()

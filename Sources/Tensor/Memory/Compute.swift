@@ -14,10 +14,21 @@ public enum Compute {
   /// most 8. Results are the same for the same number.
   public static var threads: Int {
     get {
+      if let scoped = pare_thread()?.pointee.scoped_threads, scoped > 0 { return Int(scoped) }
       let count = chosen.load(ordering: .relaxed)
       return count > 0 ? count : allowed
     }
     set { chosen.store(max(1, min(newValue, 256)), ordering: .relaxed) }
+  }
+
+  /// Runs `body` with this number of threads for operations of the calling thread.
+  @inline(__always)
+  package static func withThreads<R, E: Error>(_ count: Int, _ body: () throws(E) -> R) throws(E) -> R {
+    let state = pare_thread()
+    let before = state?.pointee.scoped_threads ?? 0
+    state?.pointee.scoped_threads = Int32(clamping: count)
+    defer { state?.pointee.scoped_threads = before }
+    return try body()
   }
 
   /// Tells libgomp, and through it OpenBLAS and oneDNN, how many threads to take for regions started from this thread.

@@ -25,11 +25,11 @@ package struct WindowGeometry: Hashable, Sendable {
     self.output = output ?? input.indices.map { axis in
       (input[axis] + begin[axis] + end[axis] - (kernel[axis] - 1) * dilations[axis] - 1) / strides[axis] + 1
     }
-    // oneDNN wants the end padding that the last window really reaches: less than asked for when a stride leaves a
-    // rest, more when sizes are rounded up.
+    // The end padding that the last window reaches: more than was asked for where sizes are rounded up, less where a
+    // stride leaves a rest.
     for axis in input.indices {
       let reach = (self.output[axis] - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1
-      self.padding.end[axis] = reach - input[axis] - begin[axis]
+      self.padding.end[axis] = max(0, reach - input[axis] - begin[axis])
     }
   }
 

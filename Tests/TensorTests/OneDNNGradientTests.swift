@@ -1,0 +1,141 @@
+import Support
+import Tensor
+import Testing
+
+/// f32 layers on oneDNN against the plain f64 reference: results and all gradients within 1e-4 of the largest element.
+@Suite struct OneDNNGradientTests {
+  struct Convolution: CustomTestStringConvertible, Sendable {
+    var input: [Int]
+    var weight: [Int]
+    var strides = [1, 1]
+    var padding = [0, 0, 0, 0]
+    var dilations = [1, 1]
+    var groups = 1
+    var bias = true
+    var testDescription: String {
+      "\(input) * \(weight), strides \(strides), padding \(padding), dilations \(dilations), groups \(groups), bias \(bias)"
+    }
+  }
+
+  static let convolutions = [
+    Convolution(input: [2, 1, 28, 28], weight: [6, 1, 5, 5], padding: [2, 2, 2, 2]),
+    Convolution(input: [2, 6, 14, 14], weight: [16, 6, 5, 5]),
+    Convolution(input: [2, 3, 32, 32], weight: [16, 3, 3, 3], padding: [1, 1, 1, 1], bias: false),
+    Convolution(input: [3, 16, 9, 7], weight: [32, 16, 3, 3], strides: [2, 2], padding: [1, 1, 1, 1], bias: false),
+    Convolution(input: [2, 16, 8, 8], weight: [32, 16, 1, 1], strides: [2, 2]),
+    Convolution(input: [1, 5, 11, 13], weight: [7, 5, 3, 2], strides: [2, 1], padding: [0, 1, 2, 0]),
+    Convolution(input: [2, 4, 15, 15], weight: [8, 4, 3, 3], padding: [2, 2, 2, 2], dilations: [2, 2]),
+    Convolution(input: [2, 8, 10, 10], weight: [12, 2, 3, 3], padding: [1, 1, 1, 1], groups: 4),
+    Convolution(input: [2, 16, 10, 10], weight: [16, 1, 3, 3], padding: [1, 1, 1, 1], groups: 16),
+    Convolution(input: [1, 3, 5, 5], weight: [3, 1, 2, 2], strides: [2, 2], groups: 3, bias: false),
+    Convolution(input: [5, 32, 1, 1], weight: [10, 32, 1, 1]),
+  ]
+
+  @Test(arguments: convolutions, [1, 2])
+  func convolution(_ c: Convolution, threads: Int) throws {
+    let inputs = try [
+      Tensor.randn(Shape(c.input), seed: 1, dtype: .f64), Tensor.randn(Shape(c.weight), seed: 2, dtype: .f64),
+      Tensor.randn(Shape([c.weight[0]]), seed: 3, dtype: .f64),
+    ]
+    try compare(c.bias ? inputs : Array(inputs.prefix(2)), threads: threads) { x in
+      try x[0].conv(
+        weight: x[1], bias: c.bias ? x[2] : nil, strides: c.strides, padding: c.padding, dilations: c.dilations,
+        groups: c.groups)
+    }
+  }
+
+  struct Pool: Sendable {
+    var input: [Int]
+    var kernel: [Int]
+    var strides: [Int]
+    var padding = [0, 0, 0, 0]
+    var ceil = false
+  }
+
+  static let pools = [
+    Pool(input: [2, 6, 28, 28], kernel: [2, 2], strides: [2, 2]),
+    Pool(input: [2, 16, 9, 11], kernel: [3, 3], strides: [2, 2], padding: [1, 1, 1, 1]),
+    Pool(input: [1, 3, 7, 8], kernel: [3, 2], strides: [2, 1], padding: [1, 0, 0, 1]),
+    Pool(input: [2, 5, 7, 7], kernel: [2, 2], strides: [2, 2], ceil: true),
+    Pool(input: [3, 64, 8, 8], kernel: [8, 8], strides: [1, 1]),
+  ]
+
+  @Test(arguments: pools)
+  func maxPool(_ p: Pool) throws {
+    try compare([Tensor.randn(Shape(p.input), seed: 4, dtype: .f64)], threads: 2) {
+      try $0[0].maxPool(kernel: p.kernel, strides: p.strides, padding: p.padding, ceil: p.ceil)
+    }
+  }
+
+  @Test(arguments: pools, [true, false])
+  func averagePool(_ p: Pool, countIncludePad: Bool) throws {
+    try compare([Tensor.randn(Shape(p.input), seed: 5, dtype: .f64)], threads: 2) {
+      try $0[0].averagePool(
+        kernel: p.kernel, strides: p.strides, padding: p.padding, ceil: p.ceil, countIncludePad: countIncludePad)
+    }
+  }
+
+  @Test(arguments: [[4, 16, 8, 8], [3, 5, 7, 6], [8, 1, 4, 4], [16, 12], [2, 32, 1, 1]])
+  func batchNormalization(_ sizes: [Int]) throws {
+    let channels = try Shape([sizes[1]])
+    let inputs = try [
+      Tensor.randn(Shape(sizes), seed: 6, dtype: .f64), Tensor.randn(channels, seed: 7, dtype: .f64),
+      Tensor.randn(channels, seed: 8, dtype: .f64),
+    ]
+    try compare(inputs, threads: 2) { try $0[0].batchNormTraining(scale: $0[1], shift: $0[2]).y }
+  }
+
+  @Test func statisticsOfABatch() throws {
+    let x = try Tensor.randn([4, 16, 5, 5], seed: 9, dtype: .f64) * 3 + 1
+    let scale = try Tensor.ones([16], .f64), shift = try Tensor.zeros([16], .f64)
+    let expected = try Compute.withBackend(.reference) { try x.batchNormTraining(scale: scale, shift: shift) }
+    let got = try x.converted(to: .f32).batchNormTraining(
+      scale: scale.converted(to: .f32), shift: shift.converted(to: .f32))
+    try expectClose(got.mean, expected.mean, "mean")
+    try expectClose(got.variance, expected.variance, "variance")
+  }
+
+  @Test func fastKernelsAreInUse() {
+    #expect(Compute.backend.supports(.batchNorm, .f32))
+    #expect(!Compute.backend.supports(.batchNorm, .f64))
+  }
+
+  @Test func sameBitsTwice() throws {
+    let x = try Tensor.randn([4, 16, 12, 12], seed: 10), w = try Tensor.randn([24, 16, 3, 3], seed: 11)
+    func gradients() throws -> [[Float]] {
+      let (a, b) = (x.tracked(), w.tracked())
+      let y = try a.conv(weight: b, padding: [1])
+      let all = try y.square().sum().backward()
+      return try [y, #require(all[a]), #require(all[b])].map { try $0.values(as: Float.self) }
+    }
+    #expect(try gradients() == gradients())
+  }
+
+  /// Runs `body` in f64 on the reference and in f32 on the fast backend and compares result and gradients, seeded with
+  /// the same random numbers.
+  private func compare(_ inputs: [Tensor], threads: Int, _ body: ([Tensor]) throws -> Tensor) throws {
+    func run(_ inputs: [Tensor]) throws -> [Tensor] {
+      let leaves = inputs.map { $0.tracked() }
+      let y = try body(leaves)
+      let seed = try Tensor.randn(y.shape, seed: 99, dtype: y.dtype)
+      let gradients = try y.backward(seed: seed)
+      return try [y.detached()] + leaves.map { try #require(gradients[$0]) }
+    }
+    let expected = try Compute.withBackend(.reference) { try run(inputs) }
+    let before = Compute.threads
+    Compute.threads = threads
+    defer { Compute.threads = before }
+    let got = try run(inputs.map { try $0.converted(to: .f32) })
+    for (index, (a, b)) in zip(got, expected).enumerated() {
+      try expectClose(a, b, index == 0 ? "result" : "gradient of input \(index - 1)")
+    }
+  }
+
+  private func expectClose(_ got: Tensor, _ expected: Tensor, _ what: String) throws {
+    #expect(got.shape == expected.shape, "\(what)")
+    let a = try got.scalars(), b = try expected.scalars()
+    let largest = b.map(\.magnitude).max() ?? 0
+    let worst = zip(a, b).map { ($0 - $1).magnitude }.max() ?? 0
+    #expect(worst <= 1e-4 * largest, "\(what): off by \(worst), largest element \(largest)")
+  }
+}
