@@ -1,5 +1,6 @@
 import Support
 import Tensor
+import TestSupport
 import Testing
 
 /// f32 layers on oneDNN against the plain f64 reference: results and all gradients within 1e-4 of the largest element.
@@ -132,10 +133,7 @@ import Testing
   }
 
   private func expectClose(_ got: Tensor, _ expected: Tensor, _ what: String) throws {
-    #expect(got.shape == expected.shape, "\(what)")
-    let a = try got.scalars(), b = try expected.scalars()
-    let largest = b.map(\.magnitude).max() ?? 0
-    let worst = zip(a, b).map { ($0 - $1).magnitude }.max() ?? 0
-    #expect(worst <= 1e-4 * largest, "\(what): off by \(worst), largest element \(largest)")
+    let problem = try difference(got.converted(to: .f64), expected, relative: 1e-4)
+    #expect(problem == nil, "\(what): \(problem ?? "")")
   }
 }

@@ -1,0 +1,58 @@
+import COneDNN
+import Graph
+import Support
+import Tensor
+
+/// What is the same for all input shapes: the rewritten graph, constants, weights in oneDNN's layouts.
+final class Compiler {
+  let model: Model
+  let threads: Int
+  let weights = WeightStore()
+
+  init(_ model: Model, threads: Int) {
+    self.model = IntegerGraph.rewritten(model)
+    self.threads = threads
+  }
+
+  /// Makes the plan for inputs of these shapes, in the order of the model's inputs.
+  func compile(_ shapes: [Shape]) throws -> Plan {
+    var fixed = model
+    for (index, shape) in shapes.enumerated() { fixed.inputs[index].type.shape = shape.map { .fixed($0) } }
+    // oneDNN plans for the team of the moment.
+    return try Compute.withThreads(threads) {
+      Compute.prepareLibraries()
+      let lowering = try Lowering(fixed, weights: weights)
+      try lowering.run()
+      return try Plan(
+        lowering.steps, buffers: lowering.buffers, inputs: lowering.inputs, outputs: lowering.outputs, threads: threads)
+    }
+  }
+}
+
+/// Weights in the layouts that primitives want, made once and shared by the plans of a session.
+final class WeightStore {
+  private var entries: [String: [(layout: MemoryDescriptor, storage: Storage)]] = [:]
+
+  /// Returns the constant called `key` in `layout`, reordered from `plain` (dense, laid out as `plainLayout`) at first.
+  func storage(
+    _ key: String, in layout: MemoryDescriptor, from plainLayout: MemoryDescriptor, _ plain: () throws -> Tensor
+  ) throws -> Storage {
+    if let found = entries[key]?.first(where: { $0.layout == layout }) { return found.storage }
+    let tensor = try plain().contiguous()
+    let storage = try Storage(byteCount: max(layout.bytes, 1))
+    if layout == plainLayout {
+      storage.base.copyMemory(from: tensor.address, byteCount: layout.bytes)
+    } else {
+      let reorder = try Primitive(.reorder(from: plainLayout, to: layout))
+      let scratchpad = reorder.descriptor.scratchpad
+      let scratch = try Storage(byteCount: max(scratchpad.bytes, 1))
+      try reorder.execute([
+        (DNNL_ARG_FROM, Memory(plainLayout, tensor.address)), (DNNL_ARG_TO, Memory(layout, storage.base)),
+        (DNNL_ARG_SCRATCHPAD, Memory(scratchpad, scratch.base)),
+      ])
+      withExtendedLifetime((tensor, scratch)) {}
+    }
+    entries[key, default: []].append((layout, storage))
+    return storage
+  }
+}

@@ -1,0 +1,144 @@
+import COneDNN
+import Support
+import Tensor
+
+/// Where a step finds or leaves data.
+enum Place {
+  case arena(ArenaBuffer)
+  /// Weights and other constants, kept alive by the plan.
+  case constant(Storage)
+}
+
+/// One unit of work before addresses are known.
+struct PlannedStep {
+  enum Work {
+    case primitive(Primitive, [(argument: Int32, layout: MemoryDescriptor, place: Place)])
+    /// Plain code: gets the arena's base address.
+    case code((UnsafeMutableRawPointer, Storage) throws -> Void)
+  }
+  var name: String
+  var op: String
+  var implementation: String
+  /// Multiply-accumulates.
+  var operations: Int
+  var work: Work
+}
+
+/// How an input or output lies in the arena: dense row-major.
+struct PlanPort {
+  var name: String
+  var shape: Shape
+  var dtype: DType
+  var buffer: ArenaBuffer
+}
+
+/// A model for fixed shapes: steps in order with everything bound. A run allocates nothing but the outputs and looks
+/// nothing up.
+final class Plan {
+  private struct Step {
+    var primitive: dnnl_primitive_t?
+    var arguments: UnsafeMutablePointer<dnnl_exec_arg_t>?
+    var count: Int32
+    var code: ((UnsafeMutableRawPointer, Storage) throws -> Void)?
+  }
+
+  let inputs: [PlanPort]
+  let outputs: [PlanPort]
+  let arenaBytes: Int
+  /// Every piece of the arena, for those who check the plan.
+  let buffers: [ArenaBuffer]
+  private let arena: Storage
+  private let threads: Int
+  private var steps: [Step] = []
+  private let planned: [PlannedStep]
+  private let stream: dnnl_stream_t
+  // What the C handles in `steps` point to.
+  private var memories: [Memory] = []
+
+  init(_ planned: [PlannedStep], buffers: [ArenaBuffer], inputs: [PlanPort], outputs: [PlanPort], threads: Int) throws {
+    self.inputs = inputs
+    self.outputs = outputs
+    self.planned = planned
+    self.threads = threads
+    self.buffers = buffers
+    arenaBytes = MemoryPlan.place(buffers)
+    arena = try Storage(byteCount: arenaBytes)
+    stream = try OneDNN.engine().stream
+    for step in planned {
+      switch step.work {
+      case .code(let code): steps.append(Step(primitive: nil, arguments: nil, count: 0, code: code))
+      case .primitive(let primitive, let arguments):
+        let list = UnsafeMutablePointer<dnnl_exec_arg_t>.allocate(capacity: arguments.count)
+        steps.append(Step(primitive: primitive.handle, arguments: list, count: Int32(arguments.count), code: nil))
+        for (index, argument) in arguments.enumerated() {
+          let address: UnsafeMutableRawPointer =
+            switch argument.place {
+            case .arena(let buffer): arena.base + buffer.offset
+            case .constant(let storage): storage.base
+            }
+          let memory = try Memory(argument.layout, address)
+          memories.append(memory)
+          (list + index).initialize(to: dnnl_exec_arg_t(arg: argument.argument, memory: memory.handle))
+        }
+      }
+    }
+  }
+
+  deinit { for step in steps { step.arguments?.deallocate() } }
+
+  /// Computes the outputs, in the order of `outputs`.
+  ///
+  /// - Parameter values: in the order of `inputs`, of their shapes and dtypes.
+  func run(_ values: [Tensor]) throws -> [Tensor] {
+    try Compute.withThreads(threads) {
+      bind(values)
+      for step in steps { try execute(step) }
+    }
+    return try outputs.map { port in
+      let result = try Tensor.empty(port.shape, port.dtype)
+      result.address.copyMemory(
+        from: arena.base + port.buffer.offset, byteCount: port.shape.count * port.dtype.size)
+      return result
+    }
+  }
+
+  private func bind(_ values: [Tensor]) {
+    for (port, value) in zip(inputs, values) {
+      let target = arena.base + port.buffer.offset
+      target.copyMemory(from: value.address, byteCount: port.shape.count * port.dtype.size)
+    }
+    // The primitives were made for this team size; a team of one never wakes OpenMP's workers.
+    Compute.prepareLibraries()
+  }
+
+  @inline(__always)
+  private func execute(_ step: Step) throws {
+    if let primitive = step.primitive {
+      try OneDNN.check(
+        dnnl_primitive_execute(primitive, stream, step.count, step.arguments), "dnnl_primitive_execute")
+    } else if let code = step.code {
+      try code(arena.base, arena)
+    }
+  }
+
+  /// Times every step by itself.
+  func profile(_ values: [Tensor], runs: Int) throws -> [NodeProfile] {
+    var times = steps.map { _ in [Double]() }
+    try Compute.withThreads(threads) {
+      for _ in 0..<max(1, runs) {
+        bind(values)
+        for (index, step) in steps.enumerated() {
+          let start = Clock.milliseconds()
+          try execute(step)
+          times[index].append(Clock.milliseconds() - start)
+        }
+      }
+    }
+    return zip(planned, times).map { step, times in
+      let ms = Latency(times: times).medianMs
+      return NodeProfile(
+        name: step.name, op: step.op, implementation: step.implementation, ms: ms,
+        gflops: ms > 0 ? Double(2 * step.operations) / (ms * 1e6) : 0)
+    }
+  }
+}
