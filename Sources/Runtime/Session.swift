@@ -8,7 +8,8 @@ import Tensor
 /// Batch normalization is folded into the convolution before it; bias, activation and residual addition run inside the
 /// convolution or matrix product; layouts are oneDNN's choice; weights are brought into them once; all activations
 /// share one planned arena. Quantized models (QuantizeLinear and DequantizeLinear around layers with integer weights)
-/// run in 8-bit integers. Operators without a kernel here run as in the interpreter.
+/// run in 8-bit integers; their results are rounded half to even behind the addition of the zero point (ONNX rounds
+/// before it: an exact half with an odd zero point goes the other way). Operators without a kernel here run as in the interpreter.
 ///
 /// Other input shapes than those compiled for are compiled when first met, and kept. A session may be used from several
 /// threads; its runs take turns. The same inputs give the same bits.

@@ -8,8 +8,9 @@ import Testing
 
 /// Quantized layers run in integers, and the integers are those of plain integer arithmetic.
 ///
-/// The rounding of a result is: accumulator (exact) plus bias, times the scales, to the nearest integer, half to even,
-/// plus the zero point, saturated. Scales here are powers of two, so that every float on the way is exact.
+/// The rounding of a result is: accumulator (exact) plus bias, times the scales, plus the zero point, to the nearest
+/// integer, half to even, saturated. (QuantizeLinear adds the zero point behind the rounding: an exact half with an odd
+/// zero point goes the other way.) Scales here are powers of two, so that every float on the way is exact.
 @Suite struct IntegerSessionTests {
   /// A quantized tensor, row-major.
   struct Integers {
@@ -57,7 +58,7 @@ import Testing
   }
 
   static func requantize(_ value: Double, _ grid: (scale: Double, zero: Int)) -> Int {
-    min(255, max(0, Int((value / grid.scale).rounded(.toNearestOrEven)) + grid.zero))
+    min(255, max(0, Int((value / grid.scale + Double(grid.zero)).rounded(.toNearestOrEven))))
   }
 
   struct Case: Sendable, CustomTestStringConvertible {

@@ -75,7 +75,7 @@ import Testing
     #expect(!ops.contains("BatchNormalization"))
     #expect(!ops.contains("Relu"))
     #expect(!ops.contains("Add"))
-    #expect(ops.filter { $0 == "Conv+Add+Relu" }.count == 9)
+    #expect(ops.filter { $0 == "Conv+BatchNormalization+Add+Relu" }.count == 9)
     #expect(profile.allSatisfy { $0.implementation != "interpreter" && !$0.implementation.hasPrefix("ref") })
     #expect(profile.filter { $0.op.hasPrefix("Conv") }.allSatisfy { $0.ms > 0 && $0.gflops > 0 })
   }
