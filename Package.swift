@@ -77,7 +77,7 @@ let package = Package(
     tests("GraphTests", engine),
     tests("FormatsTests", engine + ["Formats", orderedCollections]),
     tests("TrainingTests", engine + ["Formats", "Training"]),
-    tests("RuntimeTests", engine + ["Formats", "Runtime"]),
+    tests("RuntimeTests", engine + ["Formats", "Runtime", orderedCollections]),
     tests("CompressionTests", engine + ["Formats", "Training", "Runtime", "Compression"]),
     tests("PluginTests", kit + ["Pruning", "Quantization", "Distillation", "LowRank", "Search"]),
     tests("LuaBridgeTests", ["Support", "LuaBridge"]),
