@@ -1,0 +1,84 @@
+import Graph
+import OrderedCollections
+import Support
+import Tensor
+
+/// How a model is written, whatever the format.
+public struct SaveOptions: Sendable {
+  /// `.onnx`: `standard` or `tensorrt`; nil is `standard`.
+  public var profile: String?
+  /// `.onnx`: writes sparse parameters as `sparse_initializer`.
+  public var sparseInitializer: Bool
+  /// `.pare`: compresses each blob.
+  public var encode: Bool
+
+  public init(profile: String? = nil, sparseInitializer: Bool = false, encode: Bool = false) {
+    self.profile = profile
+    self.sparseInitializer = sparseInitializer
+    self.encode = encode
+  }
+}
+
+/// Models in files, by the file's extension.
+public enum ModelFile {
+  private static let extensions = ["onnx", "pare", "safetensors"]
+
+  /// Reads the model in a `.onnx` or `.pare` file.
+  ///
+  /// - Throws: `PareError.argument` for another extension (a `.safetensors` file has parameters but no graph:
+  ///   `Safetensors.load`), and what the format's own reader throws.
+  public static func load(_ path: String) throws -> Model {
+    switch try format(of: path) {
+    case "onnx": return try ONNX.load(path)
+    case "pare": return try PareFile.load(path)
+    default:
+      throw PareError(.argument, "'\(path)' has parameters but no graph", expected: "a .onnx or .pare file",
+                      suggestion: "build the model and give it these parameters", file: path)
+    }
+  }
+
+  /// Writes `model` to a `.onnx`, `.pare` or `.safetensors` file; the last holds the dense parameters only.
+  ///
+  /// - Throws: `PareError.argument` for another extension or an option that the format has not.
+  public static func save(_ model: Model, to path: String, _ options: SaveOptions = SaveOptions()) throws {
+    let format = try format(of: path)
+    if format != "onnx" {
+      if options.profile != nil { throw foreign("profile", format, "onnx", path) }
+      if options.sparseInitializer { throw foreign("sparse_initializer", format, "onnx", path) }
+    }
+    if format != "pare", options.encode { throw foreign("encode", format, "pare", path) }
+    switch format {
+    case "onnx":
+      let name = options.profile ?? ExportOptions.Profile.standard.rawValue
+      guard let profile = ExportOptions.Profile(rawValue: name) else {
+        let names = ExportOptions.Profile.allCases.map(\.rawValue)
+        throw PareError(.argument, "no profile '\(name)'", argument: "profile", expected: names.joined(separator: " or "),
+                        suggestion: Suggestion.didYouMean(name, among: names))
+      }
+      try ONNX.save(
+        model, to: path, options: ExportOptions(profile: profile, sparseInitializer: options.sparseInitializer))
+    case "pare": try PareFile.save(model, to: path, encode: options.encode)
+    default: try Safetensors.save(model.denseParameters(), to: path)
+    }
+  }
+
+  private static func foreign(_ option: String, _ format: String, _ home: String, _ path: String) -> PareError {
+    PareError(.argument, "'\(option)' is an option of .\(home) files, not of .\(format)", argument: option, file: path)
+  }
+
+  private static func format(of path: String) throws -> String {
+    let name = path.split(separator: "/").last ?? ""
+    let found = name.lastIndex(of: ".").map { name[name.index(after: $0)...].lowercased() } ?? ""
+    if extensions.contains(found) { return found }
+    throw PareError(
+      .argument, "'\(path)' has no extension of a model file", expected: extensions.map { ".\($0)" }.joined(separator: ", "),
+      got: found.isEmpty ? "none" : ".\(found)", suggestion: Suggestion.didYouMean(found, among: extensions), file: path)
+  }
+}
+
+extension Model {
+  /// The parameters by name, each as a plain tensor: a state dict.
+  fileprivate func denseParameters() throws -> OrderedDictionary<String, Tensor> {
+    try parameters.mapValues { try $0.value.dense() }
+  }
+}

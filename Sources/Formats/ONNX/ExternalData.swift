@@ -1,0 +1,74 @@
+import Glibc
+import Support
+
+/// The files beside a model that hold the bytes of its larger tensors.
+///
+/// A location is believed only when it stays within the model's own folder, links followed.
+final class ExternalData {
+  private let folder: String
+  private var files: [String: FileBytes] = [:]
+
+  /// - Parameter model: the path of the .onnx file.
+  init(model: String) {
+    folder = model.lastIndex(of: "/").map { String(model[...$0]) } ?? "./"
+  }
+
+  /// Calls `body` with the bytes that the entries of `tensor` point to.
+  ///
+  /// - Parameter count: the bytes that the tensor's shape asks for, when the entry does not say a length.
+  func withBytes<R>(
+    of tensor: Onnx_TensorProto, count: Int, what: String, _ body: (UnsafeRawBufferPointer) throws -> R
+  ) throws -> R {
+    var location: String?, offset = 0, length = count
+    for entry in tensor.externalData {
+      switch entry.key {
+      case "location": location = entry.value
+      case "offset": offset = try number(entry.value, "offset", what)
+      case "length": length = try number(entry.value, "length", what)
+      default: break  // a checksum, or what later versions add
+      }
+    }
+    guard let location else { throw PareError(.format, "\(what): external data without a location") }
+    let file = try open(location, what)
+    return try file.withBytes { bytes in
+      guard offset <= bytes.count, length <= bytes.count - offset else {
+        throw PareError(
+          .format, "\(what): external data reaches beyond '\(location)'", expected: "at most \(bytes.count) bytes",
+          got: "\(length) bytes at \(offset)")
+      }
+      return try body(UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + length)]))
+    }
+  }
+
+  private func number(_ text: String, _ key: String, _ what: String) throws -> Int {
+    guard let value = Int(text), value >= 0 else {
+      throw PareError(.format, "\(what): '\(key)' of its external data", expected: "a whole number", got: "'\(text)'")
+    }
+    return value
+  }
+
+  private func open(_ location: String, _ what: String) throws -> FileBytes {
+    if let file = files[location] { return file }
+    let parts = location.split(separator: "/", omittingEmptySubsequences: false)
+    let path = folder + location
+    guard !location.isEmpty, !location.hasPrefix("/"), !parts.contains(".."), !location.utf8.contains(0),
+      try resolved(path, what).hasPrefix(try resolved(folder, what) + "/")
+    else {
+      throw PareError(
+        .format, "\(what): external data outside of the model's folder", expected: "a path within it", got: "'\(location)'")
+    }
+    let file = try FileBytes(path)
+    files[location] = file
+    return file
+  }
+
+  /// Returns a path with all links followed; the root folder as "".
+  private func resolved(_ path: String, _ what: String) throws -> String {
+    guard let real = realpath(path, nil) else {
+      throw PareError(.notFound, "\(what): no file '\(path)' for its external data", file: path)
+    }
+    defer { free(real) }
+    let text = String(cString: real)
+    return text == "/" ? "" : text
+  }
+}

@@ -1,0 +1,169 @@
+import FoundationEssentials
+import Graph
+import OrderedCollections
+import Support
+import Tensor
+
+/// One reading of a `ModelProto`.
+struct GraphImport {
+  let proto: Onnx_ModelProto
+  let graph: Onnx_GraphProto
+  let tensors: TensorImport
+  let facts: ModelFacts
+  let opset: Int
+  /// Initializers of four-bit integers, which arrive here as eight-bit ones.
+  let fourBits: Set<String>
+
+  init(_ proto: Onnx_ModelProto, path: String) throws {
+    guard proto.hasGraph else { throw PareError(.format, "not an ONNX model: it has no graph") }
+    self.proto = proto
+    graph = proto.graph
+    let narrow = [Onnx_TensorProto.DataType.int4, .uint4].map { Int32($0.rawValue) }
+    fourBits = Set(proto.graph.initializer.filter { narrow.contains($0.dataType) }.map(\.name))
+    tensors = TensorImport(external: ExternalData(model: path), file: path)
+    facts = try ModelFacts(proto.metadataProps)
+    guard let version = proto.opsetImport.first(where: { isStandard($0.domain) })?.version else {
+      throw PareError(.format, "the model does not say which opset of ONNX's operators it uses")
+    }
+    guard let opset = Int(exactly: version), ONNX.opsets.contains(opset) else {
+      throw PareError(.unsupported, "opset", expected: "\(ONNX.opsets.lowerBound) to \(ONNX.opsets.upperBound)", got: "\(version)")
+    }
+    self.opset = opset
+  }
+
+  func model() throws -> Model {
+    var initializers = try initializers()
+    let ports = try graph.input.filter { initializers[$0.name] == nil }.map { try port($0, "input") }
+    var nodes = try nodes()
+    try collectQuantized(&initializers, &nodes)
+    collectConstants(&initializers, &nodes)
+    collectCopies(&initializers, &nodes)
+    nodes = try Topology.sorted(nodes, given: ports.map(\.name) + initializers.keys)
+
+    var model = Model(inputs: ports, outputs: [], nodes: nodes, opset: opset)
+    let uses = ParameterUse.all(in: nodes)
+    for (name, value) in initializers {
+      guard uses[name] != nil || graph.output.contains(where: { $0.name == name }) else { continue }
+      let trainable = try ParameterUse.isTrainable(value, uses[name] ?? [])
+      model.parameters[name] = Parameter(
+        name, value, isTrainable: trainable, metadata: facts.parameters[name]?.metadata ?? [:])
+    }
+    try OpsetUpgrade.apply(&model, to: max(opset, ONNX.lowestWritten))
+    for node in model.nodes { _ = try OperatorRegistry.find(for: node, opset: opset) }
+    model.outputs = try outputs(of: model)
+    facts.apply(to: &model)
+    try model.verified()
+    return model
+  }
+
+  /// Decodes all initializers; integers behind a DequantizeLinear are joined with their grid later.
+  private func initializers() throws -> OrderedDictionary<String, any Representation> {
+    var result: OrderedDictionary<String, any Representation> = [:]
+    for tensor in graph.initializer {
+      guard !tensor.name.isEmpty else { throw PareError(.format, "an initializer has no name") }
+      let what = "initializer '\(tensor.name)'"
+      // Four-bit integers exist only as integers with a grid, which QuantizedWeights looks for.
+      let value = try tensors.fourBits(tensor, what) ?? tensors.tensor(tensor, what)
+      guard result.updateValue(DenseRepresentation(value), forKey: tensor.name) == nil else {
+        throw PareError(.format, "\(what) stands twice")
+      }
+    }
+    for proto in graph.sparseInitializer {
+      let (name, value) = try sparse(proto)
+      guard !name.isEmpty, result.updateValue(value, forKey: name) == nil else {
+        throw PareError(.format, "sparse initializer '\(name)' stands twice or has no name")
+      }
+    }
+    return result
+  }
+
+  private func nodes() throws -> [Node] {
+    let functions = Set(proto.functions.map { "\($0.domain).\($0.name)" })
+    var names: Set<String> = []
+    return try graph.node.map { proto in
+      guard !proto.opType.isEmpty else { throw PareError(.format, "node '\(proto.name)' has no operator") }
+      var name = proto.name
+      if name.isEmpty { name = proto.output.first { !$0.isEmpty } ?? "" }
+      guard !name.isEmpty else { throw PareError(.format, "a node has neither name nor outputs", op: proto.opType) }
+      guard !functions.contains("\(proto.domain).\(proto.opType)") else {
+        throw PareError(
+          .unsupported, "node '\(name)' calls the local function '\(proto.opType)'; local functions are not there",
+          suggestion: "inline them first (onnx.inliner)", layer: name, op: proto.opType)
+      }
+      // Names of nodes need not be unique in ONNX; those of layers are.
+      var unique = name, count = 1
+      while !names.insert(unique).inserted {
+        unique = "\(name)_\(count)"
+        count += 1
+      }
+      // Absent inputs at the end say nothing.
+      var inputs = proto.input
+      while inputs.last?.isEmpty == true { inputs.removeLast() }
+      return Node(
+        name: unique, op: proto.opType, domain: isStandard(proto.domain) ? "" : proto.domain, inputs: inputs,
+        outputs: proto.output, attributes: try attributes(of: proto, unique))
+    }
+  }
+
+  /// Makes parameters of the floating tensors that some exporters put into Constant nodes.
+  private func collectConstants(
+    _ initializers: inout OrderedDictionary<String, any Representation>, _ nodes: inout [Node]
+  ) {
+    nodes.removeAll { node in
+      guard node.op == "Constant", node.domain.isEmpty, let output = node.outputs.first, initializers[output] == nil,
+        case .tensor(let value)? = node.attributes["value"], value.dtype.isFloating, value.rank > 0
+      else { return false }
+      initializers[output] = DenseRepresentation(value)
+      return true
+    }
+  }
+
+  /// Gives each Identity of an initializer its own parameter: so PyTorch's exporter writes parameters that have equal
+  /// values, and what is one number there need not stay one here.
+  private func collectCopies(
+    _ initializers: inout OrderedDictionary<String, any Representation>, _ nodes: inout [Node]
+  ) {
+    let outputs = Set(graph.output.map(\.name))
+    nodes.removeAll { node in
+      guard node.op == "Identity", node.domain.isEmpty, let value = node.input(0).flatMap({ initializers[$0] }),
+        let output = node.outputs.first, initializers[output] == nil, !outputs.contains(output)
+      else { return false }
+      initializers[output] = value
+      return true
+    }
+  }
+
+  private func port(_ info: Onnx_ValueInfoProto, _ role: String) throws -> Port {
+    let what = "\(role) '\(info.name)'"
+    guard !info.name.isEmpty else { throw PareError(.format, "an \(role) of the graph has no name") }
+    guard info.type.hasTensorType else { throw PareError(.unsupported, "\(what) is no tensor") }
+    let tensor = info.type.tensorType
+    let dtype = try ElementType.dtype(tensor.elemType, of: what)
+    guard tensor.hasShape else { return Port(info.name, ValueType(dtype, nil)) }
+    let shape = tensor.shape.dim.enumerated().map { axis, dimension -> Dimension in
+      switch dimension.value {
+      case .dimValue(let size)? where size >= 0: .fixed(Int(size))
+      case .dimParam(let symbol)? where !symbol.isEmpty: .symbol(symbol)
+      // A free size without a name: the batch, or one of its own.
+      default: .symbol(axis == 0 ? "N" : "\(info.name).\(axis)")
+      }
+    }
+    return Port(info.name, ValueType(dtype, shape))
+  }
+
+  /// The graph's outputs; the types that the file leaves out are inferred.
+  private func outputs(of model: Model) throws -> [Port] {
+    var inferred: [String: ValueType]?
+    return try graph.output.map { info in
+      if info.hasType, info.type.hasTensorType { return try port(info, "output") }
+      if inferred == nil { inferred = try model.shapes() }
+      guard let type = inferred?[info.name] else {
+        throw PareError(.format, "output '\(info.name)' of the graph is made by no node")
+      }
+      return Port(info.name, ValueType(type.dtype, type.shape))
+    }
+  }
+}
+
+/// Whether `domain` is ONNX's own.
+func isStandard(_ domain: String) -> Bool { domain.isEmpty || domain == "ai.onnx" }

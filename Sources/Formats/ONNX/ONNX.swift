@@ -1,0 +1,92 @@
+import FoundationEssentials
+import Graph
+import Support
+import SwiftProtobuf
+
+/// How a model is written as ONNX.
+public struct ExportOptions: Sendable {
+  /// The files that a runtime takes.
+  public enum Profile: String, Sendable, CaseIterable {
+    /// Whatever ONNX allows.
+    case standard
+    /// Signed, symmetric eight-bit integers only.
+    case tensorrt
+  }
+  public var profile: Profile
+  /// Writes sparse parameters as `sparse_initializer` instead of dense with zeros.
+  public var sparseInitializer: Bool
+
+  public init(profile: Profile = .standard, sparseInitializer: Bool = false) {
+    self.profile = profile
+    self.sparseInitializer = sparseInitializer
+  }
+}
+
+/// The Open Neural Network Exchange format.
+///
+/// Read are opsets 7 to 21, external data included; written are opset 17 or the model's, if that is later. What is
+/// read, written and read again is the same model.
+public enum ONNX {
+  /// The opsets that are read.
+  public static let opsets = 7...21
+  /// The lowest opset that is written; models are brought up to it when they are read.
+  static let lowestWritten = 17
+  /// protobuf counts a message's bytes in 31 bits.
+  private static let greatestMessage = Int(Int32.max)
+
+  /// Reads the model in the file at `path`.
+  ///
+  /// Initializers become parameters, by name; an integer initializer behind a DequantizeLinear becomes one parameter
+  /// with an integer representation, called as the node's output; so does a floating weight
+  /// in a Constant node, and a copy (Identity) of an initializer. Nodes without a name are called as their first output.
+  ///
+  /// - Throws: `PareError.notFound` or `.io` for the file, `.format` for damaged contents, `.unsupported` for an
+  ///   operator, opset, element type or construct (If, Loop, local functions) that Pare has not; the error names the
+  ///   file and the node or tensor.
+  public static func load(_ path: String) throws -> Model {
+    let file = try FileBytes(path)
+    do {
+      let proto = try file.withBytes { try decode($0) }
+      return try GraphImport(proto, path: path).model()
+    } catch let error as PareError {
+      throw error.located(file: path)
+    }
+  }
+
+  private static func decode(_ bytes: UnsafeRawBufferPointer) throws -> Onnx_ModelProto {
+    guard let base = bytes.baseAddress, !bytes.isEmpty else { throw PareError(.format, "the file is empty") }
+    guard bytes.count <= greatestMessage else {
+      throw PareError(.format, "not an ONNX model", expected: "at most \(greatestMessage) bytes", got: "\(bytes.count)")
+    }
+    var options = BinaryDecodingOptions()
+    options.discardUnknownFields = true
+    do {
+      // The message copies what it keeps, so the borrowed bytes do not outlive this call.
+      let data = Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: base), count: bytes.count, deallocator: .none)
+      return try Onnx_ModelProto(serializedBytes: data, options: options)
+    } catch {
+      throw PareError(.format, "not an ONNX model, or a damaged one (\(error))")
+    }
+  }
+
+  /// Writes `model` to `path`: opset 17 or the model's, names unchanged, the ledger in `metadata_props`.
+  ///
+  /// Masked and sparse parameters go out dense with zeros, integers as an eight-bit initializer behind a
+  /// DequantizeLinear.
+  ///
+  /// - Throws: `PareError.unsupported` naming what ONNX or the profile cannot hold, `.io` for the file.
+  public static func save(_ model: Model, to path: String, options: ExportOptions = ExportOptions()) throws {
+    try AtomicFile.write(try encode(model, options: options), to: path)
+  }
+
+  /// Returns the bytes that `save` writes.
+  public static func encode(_ model: Model, options: ExportOptions = ExportOptions()) throws -> [UInt8] {
+    var export = try GraphExport(model, options: options)
+    let proto = try export.proto()
+    do {
+      return try proto.serializedBytes()
+    } catch {
+      throw PareError(.unsupported, "the model does not fit one ONNX file (\(error))")
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import Formats
+import Graph
+import OrderedCollections
+import Support
+import Tensor
+import Testing
+import TestSupport
+
+/// Files of the exporters of PyTorch and of ONNX's own helpers, with the outputs that PyTorch and ONNX Runtime give.
+@Suite struct ONNXTests {
+  static let torch = [
+    "cnn_script", "cnn_dynamo", "lenet_script", "lenet_dynamo", "residual_script", "residual_dynamo", "mlp_script",
+    "mlp_dynamo",
+  ]
+  static let features = ["opset7", "opset12", "types", "qdq", "int4", "sparse", "external"]
+
+  static func path(_ name: String) -> String { TestFiles.golden("onnx/\(name).onnx") }
+
+  /// The input and the output of a golden file; both exports of a network share them.
+  private func values(_ name: String) throws -> (x: Tensor, y: Tensor) {
+    let base = Self.torch.contains(name) ? String(name.split(separator: "_")[0]) : name
+    return (try NPY.load(TestFiles.golden("onnx/\(base).input.npy")), try NPY.load(TestFiles.golden("onnx/\(base).output.npy")))
+  }
+
+  @Test(arguments: torch + features) func computesTheSame(name: String) throws {
+    let (x, y) = try values(name)
+    let model = try ONNX.load(Self.path(name))
+    #expect(try difference(model(x), y, relative: 1e-5) == nil)
+  }
+
+  @Test(arguments: torch + features) func exportsWhatItImports(name: String) throws {
+    let (x, y) = try values(name)
+    let model = try ONNX.load(Self.path(name))
+    try TestFiles.withFolder { folder in
+      let sparse = ExportOptions(sparseInitializer: name == "sparse")
+      try ONNX.save(model, to: "\(folder)/a.onnx", options: sparse)
+      let again = try ONNX.load("\(folder)/a.onnx")
+      #expect(try Models.difference(again, model) == nil)
+      #expect(try difference(again(x), y, relative: 1e-5) == nil)
+      #expect(try TestFiles.read("\(folder)/a.onnx") == ONNX.encode(again, options: sparse))
+    }
+  }
+
+  @Test(arguments: torch + features) func travelsThroughPare(name: String) throws {
+    let model = try ONNX.load(Self.path(name))
+    try TestFiles.withFolder { folder in
+      try PareFile.save(model, to: "\(folder)/a.pare", encode: true)
+      #expect(try Models.difference(PareFile.load("\(folder)/a.pare"), model) == nil)
+    }
+  }
+
+  @Test func keepsNamesAndSymbols() throws {
+    let model = try ONNX.load(Self.path("cnn_script"))
+    #expect(model.nodes.map(\.op) == ["Conv", "BatchNormalization", "Relu", "MaxPool", "Conv", "Relu", "Flatten", "Gemm"])
+    #expect(model.nodes[0].name == "/conv1/Conv")
+    #expect(model.inputs == [Port("x", ValueType(.f32, [.symbol("batch"), 1, 8, 8]))])
+    #expect(model.outputs.map(\.name) == ["y"])
+    #expect(Array(model.parameters.keys.prefix(5))
+      == ["conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var"])
+    #expect(model.parameters.values.filter { !$0.isTrainable }.map(\.name) == ["bn1.running_mean", "bn1.running_var"])
+    #expect(model.opset == 17)
+  }
+
+  /// Attributes became inputs, names come from outputs, and Softmax over several axes is kept as such.
+  @Test func bringsOldOpsetsUpToDate() throws {
+    let model = try ONNX.load(Self.path("opset7"))
+    #expect(model.opset == 17)
+    #expect(model.inputs.map(\.name) == ["x"])
+    #expect(try model.node(named: "clipped").inputs == ["b", "clipped_min", "clipped_max"])
+    #expect(try model.parameter(named: "padded_pads").value.dense().values(as: Int64.self) == [0, 0, 1, 1, 0, 0, 1, 1])
+    #expect(try model.node(named: "b").attributes["spatial"] == nil)
+    let later = try ONNX.load(Self.path("opset12"))
+    #expect(try later.parameter(named: "w").isTrainable)
+    #expect(later.nodes.contains { $0.name == "low" && $0.op == "Constant" })
+  }
+
+  @Test func readsIntegersBehindDequantizeLinearAsOneParameter() throws {
+    let model = try ONNX.load(Self.path("qdq"))
+    #expect(model.nodes.map(\.name)
+      == ["x_quantize", "x_dequantize", "conv", "relu", "pool", "flatten", "matmul"])
+    let w = try #require(try model.parameter(named: "w").value as? IntegerRepresentation)
+    #expect(w.axis == 0)
+    #expect(w.isSymmetric)
+    let v = try #require(try model.parameter(named: "v").value as? IntegerRepresentation)
+    #expect(v.axis == nil)
+    #expect(try v.zeroPoints.item() == 117)
+    #expect(!v.isSigned)
+    let narrow = try ONNX.load(Self.path("int4"))
+    let four = try #require(try narrow.parameter(named: "w").value as? IntegerRepresentation)
+    #expect(four.bits == 4)
+    #expect(four.axis == 1)
+  }
+
+  @Test(arguments: Models.representations) func keepsFactsBesideTheGraph(name: String) throws {
+    var model = try Models.decorated()
+    model.parameters["conv.weight"] = Parameter("conv.weight", try Models.representation(name))
+    try TestFiles.withFolder { folder in
+      try ONNX.save(model, to: "\(folder)/a.onnx")
+      let again = try ONNX.load("\(folder)/a.onnx")
+      #expect(again.ledger == model.ledger)
+      #expect(again.normalization == model.normalization)
+      #expect(again.metadata == model.metadata)
+      #expect(again.nodes == model.nodes)
+      #expect(again.parameters["fc.bias"]?.metadata == ["cut": "3"])
+      let old = try model.parameter(named: "conv.weight").value, new = try again.parameter(named: "conv.weight").value
+      #expect(try difference(new.dense(), old.dense(), relative: 0) == nil)
+      if let old = old as? IntegerRepresentation {
+        let new = try #require(new as? IntegerRepresentation)
+        #expect(new.bits == old.bits)
+        #expect(new.isNarrow == old.isNarrow)
+        #expect(new.axis == old.axis)
+        #expect(new.values.isIdentical(to: old.values))
+        #expect(new.scales.isIdentical(to: old.scales))
+        #expect(new.zeroPoints.isIdentical(to: old.zeroPoints))
+      } else {
+        #expect(new is DenseRepresentation)
+      }
+    }
+  }
+
+  @Test func profileTensorRTRefusesOtherIntegers() throws {
+    let options = ExportOptions(profile: .tensorrt)
+    _ = try ONNX.encode(Models.small(Models.representation("int8")), options: options)
+    let affine = try Models.small(Models.representation("int8 affine"))
+    expectError(.unsupported, "tensorrt", "conv.weight") { try ONNX.encode(affine, options: options) }
+    let activations = try ONNX.load(Self.path("qdq"))
+    expectError(.unsupported, "tensorrt") { try ONNX.encode(activations, options: options) }
+  }
+
+  @Test(.enabled(if: TestFiles.models != nil, "needs PARE_MODELS")) func readsATrainedNetwork() throws {
+    let folder = try #require(TestFiles.models)
+    let model = try ONNX.load("\(folder)/resnet20-cifar10.onnx")
+    // Copies of parameters that only happen to be equal are parameters of their own again.
+    #expect(!model.nodes.contains { $0.op == "Identity" })
+    let state = try Safetensors.load("\(folder)/resnet20-cifar10.safetensors")
+    for (name, parameter) in model.parameters {
+      let stored = try #require(state[name], "\(name)")
+      #expect(try difference(parameter.value.dense(), stored, relative: 0) == nil)
+    }
+    try TestFiles.withFolder { temporary in
+      try ONNX.save(model, to: "\(temporary)/a.onnx")
+      #expect(try Models.difference(ONNX.load("\(temporary)/a.onnx"), model) == nil)
+    }
+  }
+}
