@@ -104,6 +104,7 @@ extension Whole {
   @inline(__always) static func smaller(_ a: Self, _ b: Self) -> Self { a < b ? a : b }
 }
 
+// The narrow ones for conversions; see `ReferenceBackend`.
 extension Int8: Whole {}
 extension UInt8: Whole {}
 extension Int16: Whole {}

@@ -6,10 +6,8 @@ extension ReferenceBackend {
     case .f32: return try real(op, a, b, shape, Float.self)
     case .f64: return try real(op, a, b, shape, Double.self)
     case .f16, .bf16: return try widened(a.dtype) { try binary(op, $0(a), $0(b), shape) }
-    case .i8: return try whole(op, a, b, shape, Int8.self)
-    case .u8: return try whole(op, a, b, shape, UInt8.self)
-    case .i16: return try whole(op, a, b, shape, Int16.self)
-    case .u16: return try whole(op, a, b, shape, UInt16.self)
+    case .i8, .u8, .i16, .u16:
+      return try convert(binary(op, convert(a, to: .i32), convert(b, to: .i32), shape), to: a.dtype)
     case .i32: return try whole(op, a, b, shape, Int32.self)
     case .i64: return try whole(op, a, b, shape, Int64.self)
     case .bool:

@@ -4,10 +4,8 @@ extension ReferenceBackend {
     case .f32: return try compared(op, a, b, shape, Float.self)
     case .f64: return try compared(op, a, b, shape, Double.self)
     case .f16, .bf16: return try compare(op, convert(a, to: .f32), convert(b, to: .f32), shape)
-    case .i8: return try compared(op, a, b, shape, Int8.self)
-    case .u8, .bool: return try compared(op, a, b, shape, UInt8.self)
-    case .i16: return try compared(op, a, b, shape, Int16.self)
-    case .u16: return try compared(op, a, b, shape, UInt16.self)
+    case .i8, .u8, .i16, .u16, .bool:
+      return try compare(op, convert(a, to: .i32), convert(b, to: .i32), shape)
     case .i32: return try compared(op, a, b, shape, Int32.self)
     case .i64: return try compared(op, a, b, shape, Int64.self)
     }
@@ -30,10 +28,7 @@ extension ReferenceBackend {
     case .f32: return try compared(op, a, Float.self) { Double($0) } to: { number }
     case .f64: return try compared(op, a, Double.self) { $0 } to: { number }
     case .f16, .bf16: return try compare(op, convert(a, to: .f32), number: number)
-    case .i8: return try compared(op, a, Int8.self) { Double($0) } to: { number }
-    case .u8, .bool: return try compared(op, a, UInt8.self) { Double($0) } to: { number }
-    case .i16: return try compared(op, a, Int16.self) { Double($0) } to: { number }
-    case .u16: return try compared(op, a, UInt16.self) { Double($0) } to: { number }
+    case .i8, .u8, .i16, .u16, .bool: return try compare(op, convert(a, to: .i32), number: number)
     case .i32: return try compared(op, a, Int32.self) { Double($0) } to: { number }
     case .i64:
       guard let exact = Int64(exactly: number) else { return try compared(op, a, Int64.self) { Double($0) } to: { number } }

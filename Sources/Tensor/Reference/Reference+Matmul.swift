@@ -5,10 +5,7 @@ extension ReferenceBackend {
     case .f32: try product(a, b, Float.self, 0.0) { $0 + Double($1) * Double($2) } store: { Float($0) }
     case .f64: try product(a, b, Double.self, 0.0) { $0 + $1 * $2 } store: { $0 }
     case .f16, .bf16: try widened(a.dtype) { try matmul($0(a), $0(b)) }
-    case .i8: try product(a, b, Int8.self, Int8(0)) { $0 &+ $1 &* $2 } store: { $0 }
-    case .u8: try product(a, b, UInt8.self, UInt8(0)) { $0 &+ $1 &* $2 } store: { $0 }
-    case .i16: try product(a, b, Int16.self, Int16(0)) { $0 &+ $1 &* $2 } store: { $0 }
-    case .u16: try product(a, b, UInt16.self, UInt16(0)) { $0 &+ $1 &* $2 } store: { $0 }
+    case .i8, .u8, .i16, .u16: try convert(matmul(convert(a, to: .i32), convert(b, to: .i32)), to: a.dtype)
     case .i32: try product(a, b, Int32.self, Int32(0)) { $0 &+ $1 &* $2 } store: { $0 }
     case .i64: try product(a, b, Int64.self, Int64(0)) { $0 &+ $1 &* $2 } store: { $0 }
     case .bool: throw ReferenceBackend.refusal("matmul", .bool, expected: "a number type")

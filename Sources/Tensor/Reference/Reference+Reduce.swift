@@ -4,10 +4,9 @@ extension ReferenceBackend {
     case .f32: return try real(op, x, axes, Float.self)
     case .f64: return try real(op, x, axes, Double.self)
     case .f16, .bf16: return try widened(x.dtype) { try reduce(op, $0(x), axes: axes) }
-    case .i8: return try whole(op, x, axes, Int8.self)
-    case .u8: return try whole(op, x, axes, UInt8.self)
-    case .i16: return try whole(op, x, axes, Int16.self)
-    case .u16: return try whole(op, x, axes, UInt16.self)
+    case .i8, .u8, .i16, .u16:
+      let wide = try reduce(op, convert(x, to: .i32), axes: axes)
+      return wide.dtype == .i64 ? wide : try convert(wide, to: x.dtype)
     case .i32: return try whole(op, x, axes, Int32.self)
     case .i64: return try whole(op, x, axes, Int64.self)
     case .bool:
@@ -181,10 +180,7 @@ extension ReferenceBackend {
     case .f32: try arg(x, axis, largest, Float.self)
     case .f64: try arg(x, axis, largest, Double.self)
     case .f16, .bf16: try argExtreme(convert(x, to: .f32), axis: axis, largest: largest)
-    case .i8: try arg(x, axis, largest, Int8.self)
-    case .u8, .bool: try arg(x, axis, largest, UInt8.self)
-    case .i16: try arg(x, axis, largest, Int16.self)
-    case .u16: try arg(x, axis, largest, UInt16.self)
+    case .i8, .u8, .i16, .u16, .bool: try argExtreme(convert(x, to: .i32), axis: axis, largest: largest)
     case .i32: try arg(x, axis, largest, Int32.self)
     case .i64: try arg(x, axis, largest, Int64.self)
     }

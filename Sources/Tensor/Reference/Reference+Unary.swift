@@ -6,10 +6,9 @@ extension ReferenceBackend {
     case .f16, .bf16:
       let wide = try unary(op, convert(x, to: .f32))
       return wide.dtype == .bool ? wide : try convert(wide, to: x.dtype)
-    case .i8: return try whole(op, x, Int8.self)
-    case .u8: return try whole(op, x, UInt8.self)
-    case .i16: return try whole(op, x, Int16.self)
-    case .u16: return try whole(op, x, UInt16.self)
+    case .i8, .u8, .i16, .u16:
+      let wide = try unary(op, convert(x, to: .i32))
+      return wide.dtype == .bool ? wide : try convert(wide, to: x.dtype)
     case .i32: return try whole(op, x, Int32.self)
     case .i64: return try whole(op, x, Int64.self)
     case .bool:
@@ -66,10 +65,11 @@ extension ReferenceBackend {
     case .f32: return try clamp(x, Float(lower), Float(upper))
     case .f64: return try clamp(x, lower, upper)
     case .f16, .bf16: return try widened(x.dtype) { try clip($0(x), lower, upper) }
-    case .i8: return try clamp(x, Int8(number: lower), Int8(number: upper))
-    case .u8: return try clamp(x, UInt8(number: lower), UInt8(number: upper))
-    case .i16: return try clamp(x, Int16(number: lower), Int16(number: upper))
-    case .u16: return try clamp(x, UInt16(number: lower), UInt16(number: upper))
+    case .i8, .u8, .i16, .u16:
+      // The bounds of the narrow type first, or a bound outside would wrap on the way back.
+      let (least, most) = x.dtype.range
+      let wide = try clip(convert(x, to: .i32), min(max(lower, least), most), min(max(upper, least), most))
+      return try convert(wide, to: x.dtype)
     case .i32: return try clamp(x, Int32(number: lower), Int32(number: upper))
     case .i64: return try clamp(x, Int64(number: lower), Int64(number: upper))
     case .bool: throw ReferenceBackend.refusal("clip", .bool, expected: "a number type")
