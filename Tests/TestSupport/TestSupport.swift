@@ -101,12 +101,19 @@ public func withTemporaryFolder<R>(_ body: (String) throws -> R) throws -> R {
 }
 
 private func removeFolder(_ path: String) {
-  nftw(path, { name, _, _, _ in name.map { remove($0) } ?? 0 }, 16, FTW_DEPTH_FLAG | FTW_PHYS_FLAG)
+  if let folder = opendir(path) {
+    var names: [String] = []
+    while let entry = readdir(folder) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    closedir(folder)
+    for name in names { removeFolder("\(path)/\(name)") }
+  }
+  remove(path)
 }
-
-// Glibc's enumeration constants as the integers that nftw takes.
-private let FTW_DEPTH_FLAG: Int32 = 8
-private let FTW_PHYS_FLAG: Int32 = 1
 
 /// The value of an environment variable, nil when it is unset or empty.
 public func environment(_ name: String) -> String? {

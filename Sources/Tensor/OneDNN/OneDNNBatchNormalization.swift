@@ -60,7 +60,9 @@ package enum OneDNNBatchNormalization {
     try Scratch.with([descriptor.scratchpad.bytes]) { scratch in
       try primitive.execute([
         (DNNL_ARG_SRC, Memory(layout, source)), (DNNL_ARG_DIFF_DST, Memory(layout, outer)),
-        (DNNL_ARG_SCALE, Memory(vector, scale)), (DNNL_ARG_MEAN, Memory(vector, mean)),
+        // The shift is counted among the inputs although no gradient depends on it; any [C] will do.
+        (DNNL_ARG_SCALE, Memory(vector, scale)), (DNNL_ARG_SHIFT, Memory(vector, scale)),
+        (DNNL_ARG_MEAN, Memory(vector, mean)),
         (DNNL_ARG_VARIANCE, Memory(vector, variance)), (DNNL_ARG_DIFF_SRC, Memory(layout, sourceGradient)),
         (DNNL_ARG_DIFF_SCALE, Memory(vector, scaleGradient)), (DNNL_ARG_DIFF_SHIFT, Memory(vector, shiftGradient)),
         (DNNL_ARG_SCRATCHPAD, Memory(descriptor.scratchpad, scratch[0])),

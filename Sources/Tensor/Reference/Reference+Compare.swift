@@ -31,7 +31,11 @@ extension ReferenceBackend {
     case .i8, .u8, .i16, .u16, .bool: return try compare(op, convert(a, to: .i32), number: number)
     case .i32: return try compared(op, a, Int32.self) { Double($0) } to: { number }
     case .i64:
-      guard let exact = Int64(exactly: number) else { return try compared(op, a, Int64.self) { Double($0) } to: { number } }
+      guard let exact = Int64(exactly: number) else {
+        // No i64 equals it: beyond the type all lie on one side, and a fraction lies between numbers that f64 holds.
+        let side = number >= 0x1p63 ? .infinity : number < -0x1p63 ? -.infinity : number
+        return try compared(op, a, Int64.self) { Double($0) } to: { side }
+      }
       return try compared(op, a, Int64.self) { $0 } to: { exact }
     }
   }

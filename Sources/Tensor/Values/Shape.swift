@@ -30,9 +30,10 @@ package struct Dims: Sendable, BitwiseCopyable {
 
 /// The sizes of a tensor's axes, outermost first; at most eight axes, stored inline.
 ///
-/// Equality and hashing are by sizes. A literal with a negative size, more than eight axes, or more elements than memory
+/// A sequence of its sizes; not a collection, whose `count` would be the number of axes instead of elements. Equality and
+/// hashing are by sizes. A literal with a negative size, more than eight axes, or more elements than memory
 /// could hold makes an invalid shape, which every function that would allocate by it refuses with a `PareError`.
-public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, RandomAccessCollection, CustomStringConvertible {
+public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, Sequence, CustomStringConvertible {
   package var dims: Dims
   /// -1 when invalid.
   private let elements: Int
@@ -79,8 +80,16 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, RandomAccess
   public var rank: Int { dims.rank }
   /// The sizes as an array.
   public var dimensions: [Int] { dims.array }
-  public var startIndex: Int { 0 }
-  public var endIndex: Int { dims.rank }
+  /// The positions of the axes.
+  public var indices: Range<Int> { 0..<dims.rank }
+  /// The first size; nil without axes.
+  public var first: Int? { rank > 0 ? dims[0] : nil }
+  /// The last size; nil without axes.
+  public var last: Int? { rank > 0 ? dims[rank - 1] : nil }
+  /// The sizes of neighbouring axes.
+  public subscript(_ axes: some RangeExpression<Int>) -> [Int] { Array(dimensions[axes]) }
+  public func makeIterator() -> IndexingIterator<[Int]> { dimensions.makeIterator() }
+  public var underestimatedCount: Int { rank }
   /// The size of one axis; negative positions are not accepted.
   public subscript(_ axis: Int) -> Int {
     precondition(axis >= 0 && axis < dims.rank, "axis \(axis) outside a shape of \(dims.rank) axes")

@@ -9,7 +9,11 @@ extension Tensor: CustomStringConvertible {
   }
 
   private func text(axis: Int, indent: Int) -> String {
-    guard rank > 0 else { return (try? item()).map { number($0) } ?? "?" }
+    guard rank > 0 else {
+      // Through f64 the largest integers would lose digits.
+      if dtype.isInteger { return (try? values(as: Int64.self).first).flatMap { $0 }.map { "\($0)" } ?? "?" }
+      return (try? item()).map { number($0) } ?? "?"
+    }
     let edge = 3
     let size = shape.dims[0]
     let shown = size <= 2 * edge + 1 || (axis == 0 && rank == 1 && size <= 12)
@@ -23,14 +27,14 @@ extension Tensor: CustomStringConvertible {
 
   private func number(_ value: Double) -> String {
     if dtype == .bool { return value == 0 ? "false" : "true" }
-    if !dtype.isFloating { return "\(Int64(number: value))" }
     if !value.isFinite { return "\(value)" }
     if value == value.rounded(), value.magnitude < 1e6 { return "\(Int(value))" }
     // Six significant digits say what a reader compares.
     let exponent = Int(Double.floor10(value.magnitude))
     if exponent < -4 || exponent > 6 {
       let mantissa = value / Double.power(10, Double(exponent))
-      return "\((mantissa * 1e5).rounded() / 1e5)e\(exponent)"
+      let digits = "\((mantissa * 1e5).rounded() / 1e5)"
+      return (digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits) + "e\(exponent)"
     }
     let scale = Double.power(10, Double(5 - exponent))
     return "\((value * scale).rounded() / scale)"
