@@ -1,4 +1,5 @@
 import Support
+import Tensor
 
 extension Model: CustomStringConvertible {
   public var description: String {
