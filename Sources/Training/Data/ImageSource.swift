@@ -1,0 +1,111 @@
+import Graph
+import Support
+import Tensor
+
+/// The order of an image's axes.
+public enum ImageLayout: String, CaseIterable, Sendable {
+  /// `[N, C, H, W]`
+  case nchw
+  /// `[N, H, W, C]`
+  case nhwc
+}
+
+/// Images kept as bytes; each batch is scaled and normalized into f32.
+///
+/// A value is `(pixel / scale - mean[c]) / std[c]` in f32, each operation rounded, as PyTorch computes it.
+public struct ImageSource: SampleSource {
+  private let images: Tensor
+  private let labels: Tensor
+  private let channels: Int
+  private let pixels: Int
+  /// What the pixels are divided by: 255, 16 for digits.
+  public let scale: Float
+  public let layout: ImageLayout
+  public let normalization: Normalization?
+  /// The f32 value of each byte, 256 for each channel.
+  private let table: [Float]
+
+  public var count: Int { images.shape[0] }
+  /// The shape of one image as a batch holds it, without the batch axis.
+  public var sampleShape: [Int] {
+    let (c, h, w) = (images.shape[1], images.shape[2], images.shape[3])
+    return layout == .nchw ? [c, h, w] : [h, w, c]
+  }
+
+  /// - Parameters:
+  ///   - images: u8 `[N, C, H, W]`.
+  ///   - labels: i64 `[N]`, counted from 0.
+  ///   - normalization: mean and standard deviation of each channel after scaling; nil: scaled only.
+  /// - Throws: `PareError.shape` or `.dtype` if the tensors or the channels do not fit together.
+  public init(
+    images: Tensor, labels: Tensor, scale: Float = 255, normalization: Normalization?, layout: ImageLayout = .nchw
+  ) throws {
+    guard images.rank == 4, labels.rank == 1, images.shape[0] == labels.shape[0] else {
+      throw PareError(
+        .shape, "images", expected: "[N, C, H, W] and N labels",
+        got: "\(images.shape.dimensions) and \(labels.shape.dimensions)")
+    }
+    guard images.dtype == .u8, labels.dtype == .i64 else {
+      throw PareError(
+        .dtype, "images", expected: "u8 pixels and i64 labels", got: "\(images.dtype.rawValue) and \(labels.dtype.rawValue)")
+    }
+    let channels = images.shape[1]
+    try normalization?.check(channels: channels)
+    self.images = try images.contiguous()
+    self.labels = labels
+    self.channels = channels
+    pixels = images.shape[2] * images.shape[3]
+    self.scale = scale
+    self.layout = layout
+    self.normalization = normalization
+    table = (0..<channels).flatMap { channel in
+      (0..<256).map { byte in
+        let value = Float(byte) / scale
+        guard let normalization else { return value }
+        return (value - Float(normalization.mean[channel])) / Float(normalization.deviation[channel])
+      }
+    }
+  }
+
+  public func normalized(by normalization: Normalization) throws -> any SampleSource {
+    try ImageSource(images: images, labels: labels, scale: scale, normalization: normalization, layout: layout)
+  }
+
+  public func batch(_ indices: [Int]) throws -> Batch {
+    let size = channels * pixels
+    let values: [Float] = try images.withBytes { bytes in
+      [Float](unsafeUninitializedCapacity: indices.count * size) { out, filled in
+        table.withUnsafeBufferPointer { table in
+          for (row, index) in indices.enumerated() {
+            fill(out, at: row * size, from: bytes, image: index * size, table)
+          }
+        }
+        filled = indices.count * size
+      }
+    }
+    let rows = try Tensor(indices.map(Int64.init), shape: Shape([indices.count]))
+    return Batch(
+      x: try Tensor(values, shape: Shape([indices.count] + sampleShape)),
+      y: try labels.gather(axis: 0, indices: rows))
+  }
+
+  private func fill(
+    _ out: UnsafeMutableBufferPointer<Float>, at row: Int, from bytes: UnsafeRawBufferPointer, image: Int,
+    _ table: UnsafeBufferPointer<Float>
+  ) {
+    for channel in 0..<channels {
+      let plane = channel * pixels
+      switch layout {
+      case .nchw:
+        for pixel in 0..<pixels {
+          out.initializeElement(at: row + plane + pixel, to: table[channel << 8 | Int(bytes[image + plane + pixel])])
+        }
+      case .nhwc:
+        for pixel in 0..<pixels {
+          out.initializeElement(
+            at: row + pixel * channels + channel, to: table[channel << 8 | Int(bytes[image + plane + pixel])])
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import Graph
+import Support
+import Tensor
+
+/// Where the samples of a data part come from. Conform to it to bring data of your own.
+public protocol SampleSource: Sendable {
+  /// The number of samples.
+  var count: Int { get }
+  /// Returns the samples at `indices` (each in `0..<count`, in any order, repeats allowed), in that order.
+  func batch(_ indices: [Int]) throws -> Batch
+  /// The normalization that `batch` applies; nil where samples come as they are.
+  var normalization: Normalization? { get }
+  /// Returns the same samples under another normalization; sources without one return themselves.
+  func normalized(by normalization: Normalization) throws -> any SampleSource
+}
+
+extension SampleSource {
+  public var normalization: Normalization? { nil }
+  public func normalized(by normalization: Normalization) throws -> any SampleSource { self }
+}
+
+/// Samples held in two tensors and given as they are.
+public struct TensorSource: SampleSource {
+  private let x: Tensor
+  private let y: Tensor
+  public var count: Int { x.shape[0] }
+
+  /// - Parameters:
+  ///   - x: inputs `[N, ...]` of any dtype.
+  ///   - y: targets `[N]` or `[N, ...]`.
+  /// - Throws: `PareError.shape` unless both have the same first axis.
+  public init(x: Tensor, y: Tensor) throws {
+    guard x.rank > 0, y.rank > 0, x.shape[0] == y.shape[0] else {
+      throw PareError(
+        .shape, "data part", argument: "y", expected: "as many targets as inputs along the first axis",
+        got: "x \(x.shape.dimensions) and y \(y.shape.dimensions)")
+    }
+    self.x = x.detached()
+    self.y = y.detached()
+  }
+
+  public func batch(_ indices: [Int]) throws -> Batch {
+    let rows = try Tensor(indices.map(Int64.init), shape: Shape([indices.count]))
+    return Batch(x: try x.gather(axis: 0, indices: rows), y: try y.gather(axis: 0, indices: rows))
+  }
+}
+
+/// Samples that a function gives one at a time.
+public struct FunctionSource: SampleSource {
+  public let count: Int
+  private let get: @Sendable (Int) throws -> (x: Tensor, y: Tensor)
+
+  /// - Parameters:
+  ///   - count: the number of samples.
+  ///   - get: returns sample `i`, counted from 0: an input without batch axis, and its target (a 0-d tensor for a class).
+  public init(count: Int, get: @escaping @Sendable (Int) throws -> (x: Tensor, y: Tensor)) throws {
+    guard count >= 0 else {
+      throw PareError(.argument, "data part", argument: "size", expected: "0 or more samples", got: "\(count)")
+    }
+    self.count = count
+    self.get = get
+  }
+
+  public func batch(_ indices: [Int]) throws -> Batch {
+    var xs: [Tensor] = []
+    var ys: [Tensor] = []
+    for index in indices {
+      let sample = try get(index)
+      if let first = xs.first, first.shape != sample.x.shape {
+        throw PareError(
+          .shape, "sample \(index)", argument: "x", expected: "shape \(first.shape.dimensions), as the samples before it",
+          got: "\(sample.x.shape.dimensions)")
+      }
+      xs.append(sample.x.detached())
+      // A class may come as a number or as a list of one.
+      ys.append(sample.y.rank == 1 && sample.y.count == 1 ? try sample.y.reshaped([]) : sample.y.detached())
+    }
+    return Batch(x: try Tensor.stack(xs, axis: 0), y: try Tensor.stack(ys, axis: 0))
+  }
+}

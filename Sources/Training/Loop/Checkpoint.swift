@@ -1,0 +1,125 @@
+import Formats
+import Glibc
+import Graph
+import OrderedCollections
+import Support
+import Tensor
+
+/// All that a training needs to go on as if it had never stopped.
+///
+/// One safetensors file: the leaves (`leaf/NAME`), the optimizer's memory (`optimizer/SLOT/NAME`), the bytes of the
+/// model as `.pare` (`model`), and the rest as text pairs. The order of samples, augmentation and dropout need no
+/// state: they are drawn from the seed and the position alone.
+struct Checkpoint {
+  private static let version = "1"
+
+  /// The options, data and first model that it belongs to.
+  var identity: [String: String]
+  var model: Model
+  var leaves: [String: Tensor]
+  var optimizer: OptimizerState
+  var progress: Progress
+  var history: [EpochRecord]
+
+  /// Writes the file, whole or not at all.
+  func write(to path: String) throws {
+    var tensors: OrderedDictionary<String, Tensor> = [:]
+    let bytes = try PareFile.encode(model)
+    tensors["model"] = try Tensor(bytes, shape: Shape([bytes.count]))
+    for name in leaves.keys.sorted() { tensors["leaf/\(name)"] = leaves[name] }
+    for (slot, values) in optimizer.slots.sorted(by: { $0.key < $1.key }) {
+      for name in values.keys.sorted() { tensors["optimizer/\(slot)/\(name)"] = values[name] }
+    }
+    var texts = ["pare_checkpoint": Self.version, "progress": progress.text]
+    for (name, value) in identity { texts["identity/\(name)"] = value }
+    for (name, steps) in optimizer.steps { texts["steps/\(name)"] = "\(steps)" }
+    texts["history"] = history.map(\.text).joined(separator: "\n")
+    try Safetensors.save(tensors, to: path, metadata: texts)
+  }
+
+  init(
+    identity: [String: String], model: Model, leaves: [String: Tensor], optimizer: OptimizerState, progress: Progress,
+    history: [EpochRecord]
+  ) {
+    self.identity = identity
+    self.model = model
+    self.leaves = leaves
+    self.optimizer = optimizer
+    self.progress = progress
+    self.history = history
+  }
+
+  /// Reads a checkpoint.
+  ///
+  /// - Throws: `PareError.notFound` or `.io` for the file, `.format` for one that is no checkpoint or is damaged.
+  init(_ path: String) throws {
+    func damaged(_ what: String) -> PareError {
+      PareError(.format, "checkpoint: \(what)", expected: "a checkpoint that train wrote", file: path)
+    }
+    let texts = try Safetensors.metadata(path)
+    guard texts["pare_checkpoint"] == Self.version else { throw damaged("not a checkpoint of version \(Self.version)") }
+    let tensors = try Safetensors.load(path)
+    guard let bytes = tensors["model"] else { throw damaged("no model") }
+    guard bytes.dtype == .u8 else { throw damaged("the model is not bytes") }
+    model = try PareFile.decode(bytes.values(as: UInt8.self), name: path)
+    guard let progress = texts["progress"].flatMap(Progress.init(text:)) else { throw damaged("no position") }
+    self.progress = progress
+    history = []
+    for line in (texts["history"] ?? "").split(separator: "\n") {
+      guard let record = EpochRecord(text: line) else { throw damaged("its history") }
+      history.append(record)
+    }
+    guard history.count <= progress.epoch else { throw damaged("more epochs in its history than were finished") }
+    identity = [:]
+    optimizer = OptimizerState()
+    for (key, value) in texts {
+      if key.hasPrefix("identity/") { identity[String(key.dropFirst("identity/".count))] = value }
+      guard key.hasPrefix("steps/") else { continue }
+      guard let steps = Int(value), steps >= 0, steps < 1 << 53 else { throw damaged("steps of the optimizer") }
+      optimizer.steps[String(key.dropFirst("steps/".count))] = steps
+    }
+    let expected = try model.trainableLeaves()
+    leaves = [:]
+    for (key, tensor) in tensors where key != "model" {
+      let parts = key.split(separator: "/", maxSplits: key.hasPrefix("optimizer/") ? 2 : 1).map(String.init)
+      guard parts.count >= 2, let name = parts.last, let leaf = expected[name], tensor.shape == leaf.shape,
+        tensor.dtype == leaf.dtype
+      else { throw damaged("tensor '\(key)' does not fit the model") }
+      if parts[0] == "leaf" { leaves[name] = tensor } else { optimizer.slots[parts[1], default: [:]][name] = tensor }
+    }
+    guard leaves.count == expected.count else { throw damaged("parameters are missing") }
+  }
+}
+
+extension Progress {
+  /// The fields in order; a `Double` prints with all the digits that bring it back.
+  var text: String { "\(epoch) \(batch) \(lossSum) \(samples) \(counted) \(correct) \(rate)" }
+
+  init?(text: String) {
+    let fields = text.split(separator: " ")
+    guard fields.count == 7, let epoch = Int(fields[0]), let batch = Int(fields[1]), let lossSum = Double(fields[2]),
+      let samples = Int(fields[3]), let counted = Int(fields[4]), let correct = Int(fields[5]), let rate = Double(fields[6]),
+      [epoch, batch, samples, counted, correct].allSatisfy({ $0 >= 0 && $0 < 1 << 40 })
+    else { return nil }
+    self.init(
+      epoch: epoch, batch: batch, lossSum: lossSum, samples: samples, counted: counted, correct: correct, rate: rate)
+  }
+}
+
+extension EpochRecord {
+  /// The fields in order, "-" for one that is not known.
+  var text: String {
+    let values = [lr, loss] + [accuracy, validationLoss, validationAccuracy].map { $0 ?? .nan }
+    return "\(epoch) " + values.map { $0.isNaN ? "-" : "\($0)" }.joined(separator: " ")
+  }
+
+  init?(text: Substring) {
+    let fields = text.split(separator: " ")
+    guard fields.count == 6, let epoch = Int(fields[0]), let lr = Double(fields[1]), let loss = Double(fields[2]),
+      fields[3...].allSatisfy({ $0 == "-" || Double($0) != nil })
+    else { return nil }
+    self.init(
+      epoch: epoch, lr: lr, loss: loss, accuracy: Double(fields[3]), validationLoss: Double(fields[4]),
+      validationAccuracy: Double(fields[5]))
+  }
+}

@@ -1,0 +1,82 @@
+import Graph
+import Support
+import Tensor
+
+/// One epoch of a training.
+public struct EpochRecord: Sendable, Hashable {
+  /// Counted from 1.
+  public var epoch: Int
+  /// The learning rate of the epoch's first step.
+  public var lr: Double
+  /// The mean training loss over the epoch's samples.
+  public var loss: Double
+  /// The share of samples that were answered right while training on them; nil where targets are no classes.
+  public var accuracy: Double?
+  /// The loss on the validation part: cross-entropy where targets are classes, else the training loss. Nil without one.
+  public var validationLoss: Double?
+  public var validationAccuracy: Double?
+}
+
+/// A training as callbacks see it. What is not known yet is nil or empty.
+public final class TrainingState {
+  /// The model as it is now. Setting it replaces the model being trained.
+  public var model: Model { didSet { isReplaced = true } }
+  /// Of the loss, by parameter name. Setting it in `beforeOptimizer` changes what the optimizer gets.
+  public var gradients: [String: Tensor] = [:]
+  /// The samples of this step.
+  public internal(set) var batch: Batch?
+  /// The loss of this step.
+  public internal(set) var loss: Double?
+  /// Counted from 1; 0 before the first epoch.
+  public internal(set) var epoch = 0
+  /// Steps begun so far, counted from 1 over all epochs; 0 before the first.
+  public internal(set) var step = 0
+  /// All steps of the training.
+  public let steps: Int
+  /// The optimizer with what it remembers; its learning rate is set anew before each step.
+  public var optimizer: any Optimizer
+  /// The finished epochs.
+  public internal(set) var history: [EpochRecord] = []
+  /// Whether the training ends because of Ctrl-C.
+  public internal(set) var isInterrupted = false
+  /// Whether `stop` was called.
+  public private(set) var isStopped = false
+  /// Whether a callback set the model since the loop last looked.
+  var isReplaced = false
+
+  init(model: Model, steps: Int, optimizer: any Optimizer) {
+    self.model = model
+    self.steps = steps
+    self.optimizer = optimizer
+  }
+
+  /// Ends the training after the current step; the epoch it is in is recorded.
+  public func stop() { isStopped = true }
+}
+
+/// Functions that training calls; each may read the state, replace the model or the gradients, or stop.
+///
+/// In each step: `beforeOptimizer` once loss and gradients are known, `afterOptimizer` once the parameters have moved,
+/// then `onStep`. `onEpoch` comes after each epoch, when its record stands in the history; `onStart` before the first
+/// step; `onEnd` last, also when Ctrl-C ends the training.
+public struct TrainingCallbacks {
+  public typealias Callback = (TrainingState) throws -> Void
+  public var onStart: Callback?
+  public var onEpoch: Callback?
+  public var onStep: Callback?
+  public var beforeOptimizer: Callback?
+  public var afterOptimizer: Callback?
+  public var onEnd: Callback?
+
+  public init(
+    onStart: Callback? = nil, onEpoch: Callback? = nil, onStep: Callback? = nil, beforeOptimizer: Callback? = nil,
+    afterOptimizer: Callback? = nil, onEnd: Callback? = nil
+  ) {
+    self.onStart = onStart
+    self.onEpoch = onEpoch
+    self.onStep = onStep
+    self.beforeOptimizer = beforeOptimizer
+    self.afterOptimizer = afterOptimizer
+    self.onEnd = onEnd
+  }
+}

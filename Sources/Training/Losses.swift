@@ -1,0 +1,89 @@
+import Graph
+import Support
+import Tensor
+
+/// The usual losses, each the mean over the samples of a batch as a tracked 0-d tensor.
+public enum Loss {
+  /// Softmax cross-entropy of logits `[N, C]` against class labels i64 `[N]`.
+  ///
+  /// - Parameter smoothing: the share of the target that is spread evenly over all classes, in 0..<1.
+  /// - Reference: Szegedy et al. 2016, "Rethinking the Inception Architecture", section 7, for the smoothing.
+  public static func crossEntropy(_ logits: Tensor, _ labels: Tensor, smoothing: Double = 0) throws -> Tensor {
+    guard (0..<1).contains(smoothing) else {
+      throw PareError(.argument, "cross_entropy", argument: "smoothing", expected: "0 or more, below 1", got: "\(smoothing)")
+    }
+    return try logits.crossEntropy(labels: labels, smoothing: smoothing)
+  }
+
+  /// The mean of the squared differences over all elements.
+  public static func mse(_ outputs: Tensor, _ targets: Tensor) throws -> Tensor {
+    guard outputs.shape == targets.shape else {
+      throw PareError(
+        .shape, "mse", argument: "targets", expected: "the outputs' shape \(outputs.shape.dimensions)",
+        got: "\(targets.shape.dimensions)")
+    }
+    let difference = try outputs - targets.converted(to: outputs.dtype)
+    return try (difference * difference).mean()
+  }
+
+  /// `T^2` times the Kullback-Leibler divergence of the teacher's softened classes from the student's.
+  ///
+  /// - Parameters:
+  ///   - student: logits `[N, C]`; gradients flow into it alone.
+  ///   - teacher: logits of the same shape.
+  ///   - temperature: what both are divided by, above 0.
+  /// - Reference: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network", section 2.
+  public static func klDivergence(student: Tensor, teacher: Tensor, temperature: Double = 1) throws -> Tensor {
+    guard temperature > 0, temperature.isFinite else {
+      throw PareError(.argument, "kl", argument: "temperature", expected: "above 0", got: "\(temperature)")
+    }
+    guard student.shape == teacher.shape, student.rank == 2, student.shape[0] > 0 else {
+      throw PareError(
+        .shape, "kl", argument: "teacher", expected: "the student's shape [N, C]",
+        got: "student \(student.shape.dimensions), teacher \(teacher.shape.dimensions)")
+    }
+    let target = try (teacher.detached() / temperature).logSoftmax(axis: -1)
+    let own = try (student / temperature).logSoftmax(axis: -1)
+    let divergence = try (target.exp() * (target - own)).sum()
+    return try divergence * (temperature * temperature / Double(student.shape[0]))
+  }
+}
+
+/// What training minimizes: a function of a model's outputs, of the intermediate values it asks for, and of the batch.
+public struct TrainingLoss {
+  /// Layers or values that `value` wants to see in `Execution.taps`.
+  public var taps: [String]
+  /// Returns the tracked loss, one number, of one training batch.
+  public var value: (_ execution: Execution, _ batch: Batch) throws -> Tensor
+
+  public init(taps: [String] = [], value: @escaping (_ execution: Execution, _ batch: Batch) throws -> Tensor) {
+    self.taps = taps
+    self.value = value
+  }
+
+  /// Softmax cross-entropy of the model's output against class labels.
+  public static func crossEntropy(smoothing: Double = 0) -> TrainingLoss {
+    TrainingLoss { execution, batch in
+      try Loss.crossEntropy(execution.output(), batch.labels(), smoothing: smoothing)
+    }
+  }
+
+  /// Mean squared error of the model's output against the targets.
+  public static func mse() -> TrainingLoss {
+    TrainingLoss { execution, batch in try Loss.mse(execution.output(), batch.y) }
+  }
+}
+
+extension Execution {
+  /// Returns the output of a model that has exactly one.
+  ///
+  /// - Throws: `PareError.argument` naming the outputs of a model with several.
+  public func output() throws -> Tensor {
+    guard outputs.count == 1, let value = outputs.values.first else {
+      throw PareError(
+        .argument, "the loss needs a model with one output", argument: "loss", expected: "one output",
+        got: outputs.keys.sorted().joined(separator: ", "), suggestion: "give a loss of your own")
+    }
+    return value
+  }
+}

@@ -1,0 +1,35 @@
+import Support
+import Tensor
+
+/// Stochastic gradient descent with momentum, as `torch.optim.SGD` without dampening.
+///
+/// - Reference: Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning".
+public struct SGD: Optimizer {
+  public static let name = "sgd"
+  public var learningRate: Double
+  public var momentum: Double
+  /// Looks ahead along the momentum.
+  public var nesterov: Bool
+  /// Added to the gradient, times the value.
+  public var weightDecay: Double
+  public var state = OptimizerState()
+
+  public init(learningRate: Double = 0.05, momentum: Double = 0, nesterov: Bool = false, weightDecay: Double = 0) {
+    self.learningRate = learningRate
+    self.momentum = momentum
+    self.nesterov = nesterov
+    self.weightDecay = weightDecay
+  }
+
+  public mutating func updated(_ name: String, _ value: Tensor, gradient: Tensor) throws -> Tensor {
+    var direction = gradient
+    if weightDecay != 0 { direction = try direction + value * weightDecay }
+    if momentum != 0 {
+      let velocity = try state.value("momentum", name, like: value).map { try $0 * momentum + direction } ?? direction
+      state.slots["momentum", default: [:]][name] = velocity
+      direction = nesterov ? try direction + velocity * momentum : velocity
+    }
+    state.steps[name, default: 0] += 1
+    return try value - direction * learningRate
+  }
+}
