@@ -4,9 +4,6 @@ import Tensor
 /// Changes to training images that leave their class what it is.
 enum Augmentation {
   static let names = ["flip", "crop"]
-  /// The most pixels that a crop shifts an image by, in each direction.
-  private static let reach = 4
-
   static func check(_ wanted: [String]) throws {
     for name in wanted where !names.contains(name) {
       throw PareError(
@@ -17,6 +14,8 @@ enum Augmentation {
 
   /// Returns the batch with each image changed on its own; what is drawn depends on `seed` and `step` alone.
   ///
+  /// A crop shifts an image by up to an eighth of its height in each direction.
+  ///
   /// - Parameter batch: `x` is f32 `[N, C, H, W]`. What a shift uncovers is 0, the mean of normalized images.
   static func applied(_ wanted: [String], to batch: Batch, seed: UInt64, step: Int) throws -> Batch {
     guard !wanted.isEmpty else { return batch }
@@ -26,6 +25,8 @@ enum Augmentation {
         got: "\(batch.x.dtype.rawValue) \(batch.x.shape.dimensions)")
     }
     let (images, channels, height, width) = (batch.x.shape[0], batch.x.shape[1], batch.x.shape[2], batch.x.shape[3])
+    // As is usual: 4 pixels of 32, 28 of 224, and at least one.
+    let reach = max(1, height / 8)
     var random = RandomSource(seed: seed, name: "augment.\(step)")
     let source = try batch.x.values(as: Float.self)
     var values = [Float](repeating: 0, count: source.count)

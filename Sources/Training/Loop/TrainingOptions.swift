@@ -22,7 +22,8 @@ public struct TrainingOptions {
   /// Of the order of samples, augmentation and dropout.
   public var seed: UInt64 = 0
   public var loss = TrainingLoss.crossEntropy()
-  /// Changes to training images: "flip" (left-right, half of them), "crop" (a shift of up to 4 pixels).
+  /// Changes to training images: "flip" (left-right, half of them), "crop" (a shift of up to an eighth of
+  /// their height).
   public var augment: [String] = []
   /// "f32".
   public var precision = "f32"
