@@ -24,8 +24,10 @@ struct Checkpoint {
   /// Writes the file, whole or not at all.
   func write(to path: String) throws {
     var tensors: OrderedDictionary<String, Tensor> = [:]
-    let bytes = try PareFile.encode(model)
-    tensors["model"] = try Tensor(bytes, shape: Shape([bytes.count]))
+    tensors["model"] = try ScratchFile.with { scratch in
+      try PareFile.save(model, to: scratch)
+      return try FileBytes(scratch).withBytes { try Tensor(bytes: $0, shape: Shape([$0.count]), dtype: .u8) }
+    }
     for name in leaves.keys.sorted() { tensors["leaf/\(name)"] = leaves[name] }
     for (slot, values) in optimizer.slots.sorted(by: { $0.key < $1.key }) {
       for name in values.keys.sorted() { tensors["optimizer/\(slot)/\(name)"] = values[name] }
@@ -61,7 +63,13 @@ struct Checkpoint {
     let tensors = try Safetensors.load(path)
     guard let bytes = tensors["model"] else { throw damaged("no model") }
     guard bytes.dtype == .u8 else { throw damaged("the model is not bytes") }
-    model = try PareFile.decode(bytes.values(as: UInt8.self), name: path)
+    model = try ScratchFile.with { scratch in
+      try bytes.withBytes { bytes in try AtomicFile.write(to: scratch) { try $0(bytes) } }
+      do { return try PareFile.load(scratch) } catch var error as PareError {
+        error.file = path
+        throw error
+      }
+    }
     guard let progress = texts["progress"].flatMap(Progress.init(text:)) else { throw damaged("no position") }
     self.progress = progress
     history = []
@@ -88,6 +96,23 @@ struct Checkpoint {
       if parts[0] == "leaf" { leaves[name] = tensor } else { optimizer.slots[parts[1], default: [:]][name] = tensor }
     }
     guard leaves.count == expected.count else { throw damaged("parameters are missing") }
+  }
+}
+
+/// A file for a moment: formats are read and written by path.
+private enum ScratchFile {
+  /// Runs `body` with the path of an empty file in the system's folder for such, which is removed afterwards.
+  static func with<R>(_ body: (String) throws -> R) throws -> R {
+    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    var template = Array("\(folder)/pare-XXXXXX".utf8CString)
+    let descriptor = mkstemp(&template)
+    guard descriptor >= 0 else {
+      throw PareError(.io, "cannot make a file in '\(folder)': \(String(cString: strerror(errno)))", file: folder)
+    }
+    close(descriptor)
+    let path = template.withUnsafeBufferPointer { String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+    defer { unlink(path) }
+    return try body(path)
   }
 }
 
