@@ -162,7 +162,7 @@ private struct Library {
   @Test func survivesEveryByte() throws {
     let good = Library()
     for offset in good.bytes.indices {
-      for value in [UInt8(0), 1, 0x7F, 0x80, 0xFF] {
+      for value in [UInt8(0), 0xFF] {
         var library = good
         library.bytes[offset] = value
         try library.file { path in
