@@ -51,6 +51,13 @@ package final class FileBytes: Sendable {
     }
   }
 
+  /// Stands for a file with these contents; `name` is what errors call it.
+  package init(_ bytes: [UInt8], name: String) {
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: max(bytes.count, 1), alignment: 64)
+    bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: memory, count: bytes.count).copyMemory(from: $0) }
+    (path, base, count, isMapped) = (name, memory, bytes.count, false)
+  }
+
   deinit {
     if isMapped { munmap(base, count) } else { base?.deallocate() }
   }
