@@ -45,6 +45,8 @@ extension Model {
     public var unexpected: [String] = []
     /// Those whose shapes differ.
     public var mismatched: [String] = []
+
+    public init() {}
   }
 
   /// Returns the model with the values of a state dict. PyTorch's `num_batches_tracked` counters are passed over.

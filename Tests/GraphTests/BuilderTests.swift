@@ -1,0 +1,77 @@
+import Graph
+import Support
+import Tensor
+import TestSupport
+import Testing
+
+@Suite struct BuilderTests {
+  @Test(arguments: [
+    ("lenet5", 61_706, 416_520), ("lenet300", 266_610, 266_200), ("resnet20", 272_474, 40_813_184),
+    ("resnet18", 11_689_512, 1_814_073_344), ("resnet50", 25_557_032, 4_089_184_256),
+  ])
+  func costs(_ name: String, _ parameters: Int, _ macs: Int) throws {
+    let model = switch name {
+    case "lenet5": try NN.lenet5()
+    case "lenet300": try NN.lenet300()
+    case "resnet20": try NN.resnet(depth: 20)
+    case "resnet18": try NN.resnet(depth: 18, classes: 1000)
+    default: try NN.resnet(depth: 50, classes: 1000)
+    }
+    try model.verified()
+    let cost = try model.cost()
+    #expect(cost.parameters == parameters)
+    #expect(cost.macs == macs)
+    let all = model.parameters.values.reduce(0) { $0 + $1.shape.count }
+    #expect(cost.bytes == 4 * all)
+  }
+
+  @Test func unnamedLayersAreNumbered() throws {
+    let model = try NN.sequential([
+      NN.conv2d(inChannels: 1, outChannels: 2, kernel: 3, name: "conv1"), NN.batchnorm2d(channels: 2), NN.relu(),
+      NN.conv2d(inChannels: 2, outChannels: 2, kernel: 1), NN.relu(name: "act"), NN.relu(),
+      NN.flatten(), NN.linear(inFeatures: 72, outFeatures: 3), NN.batchnorm1d(channels: 3),
+    ], input: [1, 8, 8])
+    #expect(model.nodes.map(\.name) == [
+      "conv1", "batchnorm1", "relu1", "conv2", "act", "relu3", "flatten1", "linear1", "batchnorm2",
+    ])
+    #expect(model.parameters.keys.contains("batchnorm1.running_mean"))
+    #expect(model.outputs.map(\.name) == ["output"])
+    #expect(model.outputs[0].type.shape == [.symbol("N"), 3])
+  }
+
+  @Test func aTakenNumberIsPassedOver() throws {
+    let model = try NN.sequential([NN.relu(), NN.sigmoid(name: "relu1"), NN.relu()], input: [4])
+    #expect(model.nodes.map(\.name) == ["relu2", "relu1", "relu3"])
+  }
+
+  @Test func namesMustDiffer() {
+    #expect(throws: PareError.self) { try NN.sequential([NN.relu(name: "a"), NN.tanh(name: "a")], input: [4]) }
+  }
+
+  @Test func weightsDependOnSeedAndNameAlone() throws {
+    func model(_ layers: [Module], seed: UInt64) throws -> Tensor {
+      try NN.sequential(layers, input: [4], seed: seed).tensor(named: "fc.weight")
+    }
+    let fc = try NN.linear(inFeatures: 4, outFeatures: 8, name: "fc")
+    let alone = try model([fc], seed: 1)
+    #expect(try alone.isEqual(to: model([NN.linear(inFeatures: 4, outFeatures: 4), NN.relu(), fc], seed: 1)))
+    #expect(try !alone.isEqual(to: model([fc], seed: 2)))
+    #expect(try alone.abs().max().item() <= 0.5 && alone.abs().max().item() > 0.3)
+  }
+
+  @Test func missingInputSizesAreAskedFor() throws {
+    let model = try NN.sequential([NN.flatten(), NN.linear(inFeatures: 4, outFeatures: 2)])
+    let error = #expect(throws: PareError.self) { try model.cost() }
+    #expect(error?.argument == "input")
+    let known = model.with(inputShapes: ["input": [7, 1, 2, 2]])
+    #expect(known.inputs[0].type.shape == [.symbol("N"), 1, 2, 2])
+    #expect(try known.cost().macs == 8)
+    #expect(try model(Tensor.ones([3, 1, 2, 2])).shape == [3, 2])
+  }
+
+  @Test(arguments: [0, 7, 19, 21, -2])
+  func impossibleDepthsAreRefused(_ depth: Int) {
+    let error = #expect(throws: PareError.self) { try NN.resnet(depth: depth) }
+    #expect(error?.argument == "depth")
+  }
+}
