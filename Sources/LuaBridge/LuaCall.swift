@@ -17,6 +17,12 @@ package struct LuaCall {
     count = Int(lua_gettop(stack))
   }
 
+  /// The call without its first arguments: for `__call`, whose first is the table itself. Must come before results.
+  package func dropping(_ arguments: Int) -> LuaCall {
+    for _ in 0..<min(arguments, count) { pare_remove(stack, 1) }
+    return LuaCall(state: state, stack: stack)
+  }
+
   /// Whether argument `index` is absent or nil.
   package func isNone(_ index: Int) -> Bool { lua_type(stack, Int32(index)) <= LUA_TNIL }
   package func isTable(_ index: Int) -> Bool { lua_type(stack, Int32(index)) == LUA_TTABLE }

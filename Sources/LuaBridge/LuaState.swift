@@ -139,6 +139,15 @@ package final class LuaState {
   /// Instructions executed, where they are counted.
   package var instructions: UInt64 { record.pointee.instructions }
 
+  /// `file:line` of the script code that runs, nil outside of any.
+  package var place: String? {
+    var source: UnsafePointer<CChar>?
+    let line = pare_where(stack, &source)
+    guard line > 0, let source else { return nil }
+    let name = String(cString: source)
+    return name.hasPrefix("@") || name.hasPrefix("=") ? "\(name.dropFirst()):\(line)" : "chunk:\(line)"
+  }
+
   // MARK: Calls
 
   /// Calls `function` in protected mode.

@@ -96,6 +96,16 @@ package struct LuaFunction: Sendable {
     try reference.state().call(self, arguments)
   }
 
+  /// The function's address: equal for the same function.
+  package var identity: UInt {
+    get throws {
+      let state = try reference.state()
+      try state.push(reference)
+      defer { pare_pop(state.stack, 1) }
+      return UInt(bitPattern: lua_topointer(state.stack, -1))
+    }
+  }
+
   /// The interpreter of the function.
   package func state() throws -> LuaState { try reference.state() }
 
@@ -122,6 +132,15 @@ package struct LuaObject: Sendable {
     try state.push(reference)
     defer { pare_pop(state.stack, 1) }
     return state.object(at: -1, as: type)
+  }
+
+  /// The metatable of the userdata: completion reads `__methods` and `__properties` there.
+  package func metatable() throws -> LuaTable? {
+    let state = try reference.state()
+    try state.push(reference)
+    defer { pare_pop(state.stack, 1) }
+    guard lua_getmetatable(state.stack, -1) != 0 else { return nil }
+    return LuaTable(reference: state.takeReference())
   }
 
   /// The name of the userdata's type.

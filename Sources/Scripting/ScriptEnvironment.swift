@@ -1,0 +1,249 @@
+import Compression
+import Glibc
+import LuaBridge
+import Support
+import Tensor
+
+/// A Lua interpreter with Pare's globals: runs scripts, chunks and the prompt.
+///
+/// Belongs to the thread that makes it. What scripts define (`define.*`) goes into the shared registry.
+public final class ScriptEnvironment {
+  let options: ScriptOptions
+  let state: LuaState
+  let globals: PareGlobals
+  /// Tracked leaves whose `grad` a backward pass fills.
+  var leaves = LeafTable()
+  /// The declarations of all bound functions, by full name: help and completion.
+  private(set) var declarations: [String: Function] = [:]
+  /// The text of chunks that stand in no file, by chunk name.
+  var chunks: [String: String] = [:]
+  /// What scripts defined, as `kind.name`.
+  var definedEntries: Set<String> = []
+  /// Plugins written in Lua, with their entries.
+  var luaPlugins: [(path: String, entries: [String])] = []
+  /// Methods whose constructors were offered as globals.
+  var methodGlobals: Set<String> = []
+
+  /// - Throws: `memory`, or what loading a plugin named in the options throws.
+  public init(_ options: ScriptOptions = ScriptOptions()) throws {
+    self.options = options
+    let limits = LuaLimits(memory: options.memoryCeiling, instructions: options.instructionCeiling)
+    LuaState.outsideBytes = { Compute.memory().current }
+    state = try LuaState(limits: limits, sandbox: options.sandbox)
+    globals = PareGlobals(state)
+    try openBindings()
+    try openArguments()
+    try loadPlugins()
+  }
+
+  deinit {
+    removeDefinitions()
+    InterruptHandler.remove(state)
+    state.close()
+  }
+
+  /// Everything that scripts see. Names of functions are those of their declarations.
+  private func openBindings() throws {
+    try TensorType.register(in: self)
+    try ModelType.register(in: self)
+    try SessionType.register(in: self)
+    try NNFunctions.register(in: self)
+    try DataTypes.register(in: self)
+    try TrainingFunctions.register(in: self)
+    try CompressionTypes.register(in: self)
+    try ContextTypes.register(in: self)
+
+    let tensor = try namespace("tensor", TensorConstructors.all)
+    let make = TensorConstructors.make
+    declarations[make.name] = make
+    let metatable = state.table()
+    try metatable.set("__call") { [unowned self] lua in
+      try make.body(Call(function: make, environment: self, lua: lua.dropping(1), offset: 0))
+    }
+    try tensor.setMetatable(metatable)
+    try namespace("nn", NNFunctions.all)
+    try namespace("model", ModelType.functions)
+    try namespace("data", DataTypes.functions)
+    try namespace("optimizer", TrainingFunctions.optimizers)
+    try namespace("define", DefineFunctions.all)
+    try namespace("registry", RegistryFunctions.registry)
+    try namespace("plugin", RegistryFunctions.plugins)
+    for function in [ModelType.compare, TrainingFunctions.train, CompressionTypes.compress, Help.function] {
+      declarations[function.name] = function
+      try globals.add(function.name, .function(state.function(function.bound(self))))
+    }
+    try globals.add("method", .table(methodTable()))
+    try globals.publish()
+    try publishMethods()
+  }
+
+  /// Makes a global table of functions.
+  @discardableResult
+  private func namespace(_ name: String, _ functions: [Function]) throws -> LuaTable {
+    let table = state.table()
+    for (key, body) in declare(functions) { try table.set(key, body) }
+    try globals.add(name, .table(table))
+    return table
+  }
+
+  /// Keeps declarations for help and completion; returns what Lua is given.
+  func declare(_ functions: [Function]) -> [(name: String, body: LuaBody)] {
+    functions.map { function in
+      declarations[function.name] = function
+      return (function.key, function.bound(self))
+    }
+  }
+
+  private func openArguments() throws {
+    let table = state.table()
+    for (index, argument) in options.arguments.enumerated() { try table.set(index, .string(argument)) }
+    try state.globals.set("arg", .table(table))
+  }
+
+  // MARK: Running
+
+  /// Runs a Lua file; what it returns is ignored.
+  ///
+  /// - Returns: the exit status: 0, 1 after an error (reported on standard error), 130 after Ctrl-C.
+  public func run(file path: String) -> Int32 {
+    report {
+      let text = try ScriptFile.read(path)
+      let arguments = options.arguments.dropFirst().map(LuaValue.string)
+      try state.call(state.load(text, name: "@" + path), Array(arguments))
+    }
+  }
+
+  /// Runs a chunk (`pare -e`) and prints what it returns.
+  public func run(chunk: String) -> Int32 {
+    report {
+      chunks["=(command line)"] = chunk
+      let values = try state.call(state.load(chunk, name: "=(command line)"), options.arguments.map(LuaValue.string))
+      if !values.isEmpty { print(try values.map { try Inspection.text(of: $0, in: state) }.joined(separator: "\t")) }
+    }
+  }
+
+  /// Runs what standard input holds.
+  public func runStandardInput() -> Int32 {
+    report {
+      let text = try ScriptFile.readStandardInput()
+      chunks["=stdin"] = text
+      try state.call(state.load(text, name: "=stdin"), options.arguments.dropFirst().map(LuaValue.string))
+    }
+  }
+
+  /// Runs the prompt, or standard input as a script where that is no terminal.
+  public func prompt() -> Int32 {
+    guard isatty(STDIN_FILENO) == 1 else { return runStandardInput() }
+    return report { try Repl(self).run() }
+  }
+
+  /// Runs a recipe file: Lua that returns the list of steps.
+  ///
+  /// - Throws: `PareError` where Pare raised it, else `format` with Lua's message; both name the file.
+  public func recipe(file path: String) throws -> Recipe {
+    do {
+      let values = try state.call(state.load(ScriptFile.read(path), name: "@" + path))
+      return try CompressionTypes.recipe(values.first ?? .null)
+    } catch let error as LuaError {
+      throw error.pareError ?? PareError(.format, error.message, file: path)
+    } catch let error as PareError {
+      throw error.located(file: path)
+    }
+  }
+
+  /// Runs a chunk and returns its values as text: for tests and tools.
+  ///
+  /// - Throws: `PareError` where Pare raised it, else an error whose description is Lua's message.
+  package func evaluate(_ chunk: String, name: String = "=chunk") throws -> [String] {
+    chunks[name] = chunk
+    return try state.call(state.load(chunk, name: name)).map { try Inspection.text(of: $0, in: state) }
+  }
+
+  /// Runs `body`, reports its error on standard error and returns the exit status.
+  private func report(_ body: () throws -> Void) -> Int32 {
+    InterruptHandler.install(for: state)
+    defer { fflush(stdout) }
+    do {
+      try body()
+      return 0
+    } catch {
+      fflush(stdout)
+      return Self.report(error)
+    }
+  }
+
+  /// Writes an error with its traceback to standard error; returns the exit status for it.
+  static func report(_ error: any Error) -> Int32 {
+    switch error {
+    case let error as LuaError:
+      write("pare: \(error.message)\n")
+      if error.pareError?.code == .interrupted { return 130 }
+      if !error.traceback.isEmpty { write(error.traceback + "\n") }
+    case let error as PareError:
+      write("pare: \(error)\n")
+      if error.code == .interrupted { return 130 }
+    default: write("pare: \(error)\n")
+    }
+    return 1
+  }
+
+  static func write(_ text: String) {
+    var text = text
+    text.withUTF8 { bytes in _ = Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+  }
+}
+
+/// Ctrl-C: sets the flag that long work polls, and stops running Lua code.
+enum InterruptHandler {
+  nonisolated(unsafe) private static var target: OpaquePointer?
+
+  /// Sends Ctrl-C to `state` from now on.
+  static func install(for state: LuaState) {
+    target = state.interruptHandle
+    _ = Interrupt.isRequested
+    var action = sigaction()
+    action.__sigaction_handler.sa_handler = { _ in
+      Interrupt.request()
+      if let target = InterruptHandler.target { LuaState.interrupt(target) }
+    }
+    // Not restarted: a read at the prompt ends, and the prompt starts a new line.
+    action.sa_flags = 0
+    sigaction(SIGINT, &action, nil)
+  }
+
+  static func remove(_ state: LuaState) { if target == state.interruptHandle { target = nil } }
+}
+
+/// Reading of scripts.
+enum ScriptFile {
+  static func read(_ path: String) throws -> String {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw PareError(
+        errno == ENOENT ? .notFound : .io, "cannot read '\(path)': \(String(cString: strerror(errno)))", file: path)
+    }
+    defer { close(descriptor) }
+    return try text(from: descriptor, path)
+  }
+
+  static func readStandardInput() throws -> String { try text(from: STDIN_FILENO, "standard input") }
+
+  private static func text(from descriptor: Int32, _ name: String) throws -> String {
+    var bytes: [UInt8] = []
+    var block = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      try Interrupt.check()
+      let count = Glibc.read(descriptor, &block, block.count)
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw PareError(.io, "cannot read \(name): \(String(cString: strerror(errno)))", file: name)
+      }
+      if count == 0 { break }
+      bytes += block[..<count]
+    }
+    // A first line that starts with # is for the shell.
+    var text = String(decoding: bytes, as: UTF8.self)
+    if text.hasPrefix("#") { text = "--" + text }
+    return text
+  }
+}
