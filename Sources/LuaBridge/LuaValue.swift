@@ -157,7 +157,7 @@ package struct LuaTable: Sendable {
   package let reference: LuaReference
 
   /// The value at a string key.
-  package subscript(key: String) -> LuaValue {
+  package subscript(key key: String) -> LuaValue {
     get throws {
       let state = try reference.state()
       try state.push(reference)
@@ -169,7 +169,7 @@ package struct LuaTable: Sendable {
   }
 
   /// The value at position `index`, from 1.
-  package subscript(index: Int) -> LuaValue {
+  package subscript(index index: Int) -> LuaValue {
     get throws {
       let state = try reference.state()
       try state.push(reference)
@@ -220,7 +220,7 @@ package struct LuaTable: Sendable {
 
   /// The values from position 1 to the border.
   package var list: [LuaValue] {
-    get throws { try (0..<count).map { try self[$0 + 1] } }
+    get throws { try (0..<count).map { try self[index: $0 + 1] } }
   }
 
   /// All pairs with string keys, sorted by key, so that nothing depends on Lua's seeded order.

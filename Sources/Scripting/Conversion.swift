@@ -37,7 +37,7 @@ enum Conversion {
     var fields: [String: Value] = [:]
     var items = [Value](repeating: .null, count: 0)
     items.reserveCapacity(min(count, 1 << 16))
-    for index in 0..<count { items.append(try value(table[index + 1], environment, depth: depth)) }
+    for index in 0..<count { items.append(try value(table[index: index + 1], environment, depth: depth)) }
     for pair in try table.pairs() {
       switch pair.key {
       case .string(let name): fields[name] = try value(pair.value, environment, depth: depth)
@@ -98,7 +98,7 @@ enum Conversion {
     case .function(let function):
       return .function(state.function { [unowned environment] call in
         let arguments = try (1..<(call.count + 1)).map { try Conversion.value(call.value($0), environment) }
-        let results = try function(arguments)
+        let results = try function.call(arguments)
         for result in results { try call.push(lua(result, environment)) }
         return results.count
       })
@@ -164,10 +164,11 @@ enum Conversion {
 extension ScriptEnvironment {
   /// A script's function as a value of the registry: recorded by its source.
   func functionValue(_ function: LuaFunction) throws -> FunctionValue {
-    FunctionValue(source: try source(of: function)) { [weak self] arguments in
-      guard let self else { throw PareError(.internal, "the interpreter of this function is closed") }
-      let lua = try arguments.map { try Conversion.lua($0, self) }
-      return try state.call(function, lua).map { try Conversion.value($0, self) }
+    let owner = Definition.Owner(environment: self)
+    return FunctionValue(source: try source(of: function)) { arguments in
+      let environment = try owner.get()
+      let lua = try arguments.map { try Conversion.lua($0, environment) }
+      return try environment.state.call(function, lua).map { try Conversion.value($0, environment) }
     }
   }
 

@@ -5,7 +5,9 @@ import Support
 import Tensor
 
 /// The declaration of one bound function: argument checking, help and completion are all derived from it.
-struct Function {
+///
+/// Sendable since it is constant, and its body runs on an interpreter's own thread only.
+struct Function: @unchecked Sendable {
   /// How the named options are given.
   enum Style {
     /// `f(a, b, {option=1})`
@@ -26,7 +28,7 @@ struct Function {
   let body: (Call) throws -> Int
 
   init(
-    _ name: String, _ positional: [ParameterSpec] = [], options: [ParameterSpec] = [], style: Style = .positional,
+    _ name: String, _ positional: [ParameterSpec], options: [ParameterSpec] = [], style: Style = .positional,
     variadic: Bool = false, _ summary: String, example: String = "", _ body: @escaping (Call) throws -> Int
   ) {
     self.name = name
@@ -37,6 +39,14 @@ struct Function {
     self.summary = summary
     self.example = example
     self.body = body
+  }
+
+  /// A function without positional parameters.
+  init(
+    _ name: String, options: [ParameterSpec] = [], style: Style = .positional, variadic: Bool = false, _ summary: String,
+    example: String = "", _ body: @escaping (Call) throws -> Int
+  ) {
+    self.init(name, [], options: options, style: style, variadic: variadic, summary, example: example, body)
   }
 
   /// The part of the name that scripts index with.
@@ -107,7 +117,8 @@ struct Call {
 
   func receiver<T: AnyObject>(_ type: T.Type = T.self) throws -> T {
     if let object = lua.object(1, as: type) { return object }
-    throw refused(0, expected: "a " + (T.self as? any NamedHandle.Type)?.typeName.description ?? "value")
+    let name = (T.self as? any NamedHandle.Type)?.typeName.description ?? "value"
+    throw refused(0, expected: "a \(name)")
   }
 
   // MARK: Positional arguments

@@ -17,7 +17,7 @@ enum Inspection {
     defer { seen.remove(identity) }
     let count = try table.count
     var parts: [String] = []
-    for index in 0..<min(count, longest) { parts.append(try nested(table[index + 1], depth, &seen, state)) }
+    for index in 0..<min(count, longest) { parts.append(try nested(table[index: index + 1], depth, &seen, state)) }
     if count > longest { parts.append("... \(count - longest) more") }
     let pairs = try table.pairs().filter { pair in
       if case .integer(let index) = pair.key { !(1...max(1, count)).contains(index) || count == 0 } else { true }

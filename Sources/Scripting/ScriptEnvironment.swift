@@ -162,12 +162,12 @@ public final class ScriptEnvironment {
   /// Runs `body`, reports its error on standard error and returns the exit status.
   private func report(_ body: () throws -> Void) -> Int32 {
     InterruptHandler.install(for: state)
-    defer { fflush(stdout) }
+    defer { fflush(nil) }
     do {
       try body()
       return 0
     } catch {
-      fflush(stdout)
+      fflush(nil)
       return Self.report(error)
     }
   }

@@ -175,7 +175,8 @@ enum DataTypes {
         case .object(let y) = try table[key: "y"], let y = try y.object(as: TensorHandle.self)
       {
         // Labels written as plain numbers are f32 in Lua.
-        let labels = y.value.rank == 1 && y.value.dtype.isFloating && (try whole(y.value)) ? try y.value.converted(to: .i64) : y.value
+        let isLabels = try y.value.rank == 1 && y.value.dtype.isFloating && whole(y.value)
+        let labels = isLabels ? try y.value.converted(to: .i64) : y.value
         return try DataPart(role, x: x.value, y: labels)
       }
       if case .function(let get) = try table[key: "get"], case .integer(let size) = try table[key: "size"], size >= 0 {

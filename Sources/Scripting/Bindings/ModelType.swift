@@ -51,7 +51,7 @@ enum ModelType {
           position += 1
           return 2
         }))
-        try call.push(argument: 1)
+        call.push(argument: 1)
         try call.push(.null)
         return 3
       }),

@@ -137,9 +137,11 @@ enum Text {
   }
 
   /// `__concat` of anything that has a text.
-  static let concat: LuaBody = { call in
-    call.push(try call.state.describe(call.value(1)) + call.state.describe(call.value(2)))
-    return 1
+  static var concat: LuaBody {
+    { call in
+      call.push(try call.state.describe(call.value(1)) + call.state.describe(call.value(2)))
+      return 1
+    }
   }
 }
 

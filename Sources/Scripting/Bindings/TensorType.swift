@@ -83,13 +83,15 @@ enum TensorType {
     }
   }
 
-  private static let arithmetic: [(name: String, body: LuaBody)] = [
-    ("__add", binary({ try $0 + $1 }, { try $0 + $1 }, { try $0 + $1 })),
-    ("__sub", binary({ try $0 - $1 }, { try $0 - $1 }, { try $0 - $1 })),
-    ("__mul", binary({ try $0 * $1 }, { try $0 * $1 }, { try $0 * $1 })),
-    ("__div", binary({ try $0 / $1 }, { try $0 / $1 }, { try $0 / $1 })),
-    ("__pow", binary({ try $0.pow($1) }, { try $0.pow($1) }, { try Tensor.scalar($0, $1.dtype).pow($1) })),
-  ]
+  private static var arithmetic: [(name: String, body: LuaBody)] {
+    [
+      ("__add", binary({ try $0 + $1 }, { try $0 + $1 }, { try $0 + $1 })),
+      ("__sub", binary({ try $0 - $1 }, { try $0 - $1 }, { try $0 - $1 })),
+      ("__mul", binary({ try $0 * $1 }, { try $0 * $1 }, { try $0 * $1 })),
+      ("__div", binary({ try $0 / $1 }, { try $0 / $1 }, { try $0 / $1 })),
+      ("__pow", binary({ try $0.pow($1) }, { try $0.pow($1) }, { try Tensor.scalar($0, $1.dtype).pow($1) })),
+    ]
+  }
 
   /// The value of an operand of a comparison.
   private static func number(_ call: LuaCall, _ index: Int, _ sign: String) throws -> Double {

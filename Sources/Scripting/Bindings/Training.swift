@@ -130,7 +130,7 @@ enum TrainingFunctions {
     options.checkpoint = try given.optionalString("checkpoint").map { try call.environment.writable($0) }
     options.resume = try given.optionalString("resume").map { try call.environment.readable($0) }
     options.loss = try loss(raw["loss"], smoothing: given.number("smoothing"), call.environment)
-    let callbacks = try raw["callbacks"].map { try [self.callbacks($0, call.environment)] } ?? []
+    let callbacks = try raw["callbacks"].map { try [TrainingFunctions.callbacks($0, call.environment)] } ?? []
     let (trained, history) = try run(model, data, options, callbacks)
     _ = try call.push(trained)
     try call.lua.push(Tables.history(history, call.state))

@@ -1,0 +1,190 @@
+import Compression
+import LuaBridge
+import Support
+
+/// Completion at the prompt. Tables and metatables are read raw: no metamethod runs.
+struct Completion {
+  unowned let environment: ScriptEnvironment
+
+  private static let keywords = [
+    "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil", "not", "or",
+    "repeat", "return", "then", "true", "until", "while",
+  ]
+  private static let deepest = 20
+
+  /// Where the word at the end of `before` starts (in characters), and what it may become.
+  func candidates(_ before: String) -> (start: Int, candidates: [String]) {
+    let characters = Array(before)
+    if let found = quoted(characters) { return found }
+    var start = characters.count
+    while start > 0, Self.isWord(characters[start - 1]) { start -= 1 }
+    let word = String(characters[start...])
+    if before.hasPrefix("?") { return (start, matching(word, helpNames())) }
+    if start > 0, characters[start - 1] == "." || characters[start - 1] == ":" {
+      let names = members(of: path(characters, endingAt: start - 1), methodsOnly: characters[start - 1] == ":")
+      return (start, matching(word, names))
+    }
+    var names = globals() + Self.keywords
+    if let function = enclosingCall(characters[..<start]) {
+      names += parameters(of: function).map { $0.name + "=" }
+    }
+    return (start, matching(word, names))
+  }
+
+  private static func isWord(_ character: Character) -> Bool {
+    character == "_" || (character.isASCII && (character.isLetter || character.isNumber))
+  }
+
+  /// Names that start with an underscore are shown only where one was typed.
+  private func matching(_ word: String, _ names: [String]) -> [String] {
+    Set(names).filter { $0.hasPrefix(word) && (word.hasPrefix("_") || !$0.hasPrefix("_")) }.sorted()
+  }
+
+  // MARK: Names
+
+  private func globals() -> [String] {
+    let own = (try? environment.state.globals.pairs()) ?? []
+    return named(own) + ((try? environment.globals.table.pairs()).map(named) ?? [])
+  }
+
+  /// String keys, functions with an opening parenthesis or brace, tables with a dot.
+  private func named(_ pairs: [(key: LuaValue, value: LuaValue)]) -> [String] {
+    pairs.compactMap { pair in
+      guard case .string(let name) = pair.key, Inspection.isName(name) else { return nil }
+      return name
+    }
+  }
+
+  private func helpNames() -> [String] {
+    environment.declarations.keys.map { String($0.split(separator: ".").first ?? "") }
+      + Registry.shared.list().map { "\($0.kind)" } + Registry.shared.list().map(\.name)
+  }
+
+  /// The dotted path that ends at `end`: `m.parameters` in `print(m.parameters.`.
+  private func path(_ characters: [Character], endingAt end: Int) -> [String] {
+    var start = end
+    while start > 0, Self.isWord(characters[start - 1]) || characters[start - 1] == "." { start -= 1 }
+    return String(characters[start..<end]).split(separator: ".").map(String.init)
+  }
+
+  private func members(of path: [String], methodsOnly: Bool) -> [String] {
+    guard let first = path.first else { return [] }
+    do {
+      var value = try environment.state.globals[key: first]
+      if case .null = value { value = try environment.globals.table[key: first] }
+      for name in path.dropFirst().prefix(Self.deepest) {
+        guard case .table(let table) = value else { return try members(of: value, name) }
+        value = try table[key: name]
+      }
+      if first == "method", path.count == 1 { return Registry.shared.list(.method).map(\.name) }
+      return try members(of: value, methodsOnly: methodsOnly)
+    } catch { return [] }
+  }
+
+  private func members(of value: LuaValue, _ name: String) throws -> [String] {
+    // `m.parameters.` has names with dots, which need brackets: nothing to offer.
+    []
+  }
+
+  private func members(of value: LuaValue, methodsOnly: Bool, depth: Int = 0) throws -> [String] {
+    guard depth < Self.deepest else { return [] }
+    switch value {
+    case .table(let table):
+      var names = named(try table.pairs())
+      if let metatable = try table.metatable, case .table(let index) = try metatable[key: "__index"] {
+        names += try members(of: .table(index), methodsOnly: methodsOnly, depth: depth + 1)
+      }
+      return names
+    case .object(let object):
+      guard let metatable = try object.metatable() else { return [] }
+      var names: [String] = []
+      if case .table(let methods) = try metatable[key: "__methods"] { names += named(try methods.pairs()) }
+      if !methodsOnly, case .table(let properties) = try metatable[key: "__properties"] {
+        names += try properties.list.compactMap { if case .string(let name) = $0 { name } else { nil } }
+      }
+      return names
+    case .string:
+      guard case .table(let strings) = try environment.state.globals[key: "string"] else { return [] }
+      return named(try strings.pairs())
+    default: return []
+    }
+  }
+
+  // MARK: Parameters
+
+  /// The name before the innermost open bracket: `prune` in `compress(m, {prune{crit`.
+  private func enclosingCall(_ characters: ArraySlice<Character>) -> String? {
+    var depth = 0
+    var index = characters.endIndex
+    while index > characters.startIndex {
+      index -= 1
+      switch characters[index] {
+      case "}", ")", "]": depth += 1
+      case "{", "(", "[":
+        if depth > 0 {
+          depth -= 1
+          continue
+        }
+        var end = index
+        while end > characters.startIndex, characters[end - 1] == " " { end -= 1 }
+        var start = end
+        while start > characters.startIndex, Self.isWord(characters[start - 1]) || ".:".contains(characters[start - 1]) { start -= 1 }
+        if start < end { return String(characters[start..<end]) }
+      default: continue
+      }
+    }
+    return nil
+  }
+
+  private func parameters(of name: String) -> [ParameterSpec] {
+    let plain = name.hasPrefix("method.") ? String(name.dropFirst(7)) : name
+    if let registration = Registry.shared.lookUp(.method, plain) { return registration.entry.parameters }
+    if let function = environment.declarations[name] { return function.options }
+    guard let key = name.split(whereSeparator: { ".:".contains($0) }).last else { return [] }
+    return environment.declarations.values.filter { $0.isMethod && $0.key == key }.flatMap(\.options)
+  }
+
+  /// Inside `criterion="`: what the parameter may be. Nil outside of a string.
+  private func quoted(_ characters: [Character]) -> (start: Int, candidates: [String])? {
+    var quote: Int?
+    for (index, character) in characters.enumerated() where character == "\"" || character == "'" {
+      if let open = quote {
+        if characters[open] == character { quote = nil }
+      } else {
+        quote = index
+      }
+    }
+    guard let quote else { return nil }
+    let word = String(characters[(quote + 1)...])
+    var end = quote
+    while end > 0, characters[end - 1] == " " || characters[end - 1] == "{" { end -= 1 }
+    guard end > 0, characters[end - 1] == "=" else {
+      return (quote + 1, matching(word, positionalWords(characters[..<quote])))
+    }
+    end -= 1
+    while end > 0, characters[end - 1] == " " { end -= 1 }
+    var start = end
+    while start > 0, Self.isWord(characters[start - 1]) { start -= 1 }
+    let parameter = String(characters[start..<end])
+    guard let function = enclosingCall(characters[..<start]) else { return (quote + 1, []) }
+    let words = parameters(of: function).filter { $0.name == parameter }.flatMap { spec -> [String] in
+      spec.choices + (spec.kind.map { Registry.shared.list($0).map(\.name) } ?? [])
+    }
+    return (quote + 1, matching(word, words))
+  }
+
+  /// The first argument of functions that take a name.
+  private func positionalWords(_ characters: ArraySlice<Character>) -> [String] {
+    switch enclosingCall(characters) ?? String(characters).trimmingWord {
+    case "help", "?": helpNames()
+    case "registry.list": ExtensionKind.allCases.map(\.rawValue)
+    case "data.load": ["digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "npy", "synthetic"] + Registry.shared.list(.dataset).map(\.name)
+    default: []
+    }
+  }
+}
+
+extension String {
+  /// The last word, spaces dropped.
+  fileprivate var trimmingWord: String { split(separator: " ").last.map(String.init) ?? "" }
+}
