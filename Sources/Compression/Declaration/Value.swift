@@ -51,6 +51,9 @@ public struct FunctionValue: Sendable {
   /// - Throws: what the function throws, unchanged.
   public func callAsFunction(_ arguments: Value...) throws -> [Value] { try body(arguments) }
 
+  /// Calls the function with arguments that stand in a list.
+  public func call(_ arguments: [Value]) throws -> [Value] { try body(arguments) }
+
   /// FNV-1a of the source, 64 bits, 16 hexadecimal digits.
   public var hash: String {
     let digits = String(Philox.stream(named: source), radix: 16)
