@@ -159,6 +159,9 @@ public final class ScriptEnvironment {
     return try state.call(state.load(chunk, name: name)).map { try Inspection.text(of: $0, in: state) }
   }
 
+  /// What Tab offers at the end of `text`.
+  package func completions(of text: String) -> [String] { Completion(environment: self).candidates(text).candidates }
+
   /// Runs `body`, reports its error on standard error and returns the exit status.
   private func report(_ body: () throws -> Void) -> Int32 {
     InterruptHandler.install(for: state)
