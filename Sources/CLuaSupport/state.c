@@ -34,7 +34,6 @@ static void *allocate(void *data, void *block, size_t old, size_t size) {
 }
 
 lua_State *pare_new_state(pare_state *state) {
-  state->collect_at = collect_floor;
   lua_State *L = lua_newstate(allocate, state);
   if (!L) return NULL;
   *slot(L) = state;
@@ -185,14 +184,20 @@ void pare_recharge(lua_State *L, int index, size_t bytes) {
   found->bytes = bytes;
 }
 
+/// Collects next when what is alive has doubled, and before garbage takes much of a ceiling.
+static void pace(pare_state *state) {
+  size_t growth = state->charged > collect_floor ? state->charged : collect_floor;
+  if (state->ceiling && growth > state->ceiling / 8) growth = state->ceiling / 8;
+  state->collect_at = state->charged + growth;
+}
+
 static int run(lua_State *L, box *body) {
   if (!body || !body->object) return luaL_error(L, "this function was closed");
   pare_state *state = pare_state_of(L);
   if (state->charged > state->collect_at) {
     // Lua's collector sees handles, not the megabytes behind them.
     pare_collect(L);
-    size_t twice = state->charged * 2;
-    state->collect_at = twice > collect_floor ? twice : collect_floor;
+    pace(state);
   }
   bool outer = state->shielded;
   state->shielded = true;
@@ -343,6 +348,7 @@ static int open_libraries(lua_State *L) {
 }
 
 bool pare_open_libraries(lua_State *L, bool sandbox) {
+  pace(pare_state_of(L));
   lua_pushcfunction(L, open_libraries);
   lua_pushboolean(L, sandbox);
   return pare_call(L, 1, 0) == LUA_OK;

@@ -47,10 +47,10 @@ package final class LuaState {
     record.pointee.owner = Unmanaged.passUnretained(self).toOpaque()
     // Nothing of a script runs yet: what is built before it does not count and cannot fail.
     record.pointee.shielded = true
+    record.pointee.ceiling = limits.memory
     guard pare_open_libraries(made, sandbox) else {
       throw PareError(.internal, "Lua's libraries do not open: \(text(at: -1) ?? "?")")
     }
-    record.pointee.ceiling = limits.memory
     record.pointee.instruction_limit = limits.instructions
     pare_arm(made)
   }

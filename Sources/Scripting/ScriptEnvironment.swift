@@ -11,6 +11,8 @@ public final class ScriptEnvironment {
   let options: ScriptOptions
   let state: LuaState
   let globals: PareGlobals
+  /// What tensors were allowed before; restored at the end.
+  private let outerLimit: Int
   /// Tracked leaves whose `grad` a backward pass fills.
   var leaves = LeafTable()
   /// The declarations of all bound functions, by full name: help and completion.
@@ -29,6 +31,9 @@ public final class ScriptEnvironment {
     self.options = options
     let limits = LuaLimits(memory: options.memoryCeiling, instructions: options.instructionCeiling)
     LuaState.outsideBytes = { Compute.memory().current }
+    // One huge tensor is refused before it is made; the sum of tensors and Lua after each call.
+    outerLimit = Compute.memoryLimit
+    if limits.memory > 0 { Compute.memoryLimit = min(outerLimit, limits.memory) }
     state = try LuaState(limits: limits, sandbox: options.sandbox)
     globals = PareGlobals(state)
     try openBindings()
@@ -38,6 +43,7 @@ public final class ScriptEnvironment {
 
   deinit {
     removeDefinitions()
+    Compute.memoryLimit = outerLimit
     InterruptHandler.remove(state)
     state.close()
   }

@@ -27,7 +27,9 @@ final class LineEditor {
 
   /// - Throws: `io` if the terminal cannot be used.
   init(completer: @escaping Completer) throws {
+    // Lines are UTF-8 here, also where the locale says nothing.
     setlocale(LC_CTYPE, "")
+    if String(cString: nl_langinfo(Int32(CODESET))) != "UTF-8" { setlocale(LC_CTYPE, "C.UTF-8") }
     guard let edit = pare_edit_new("pare"), let history = history_init() else {
       throw PareError(.io, "the terminal cannot be used for line editing")
     }
@@ -134,8 +136,8 @@ private func readCharacter(_ edit: OpaquePointer?, _ result: UnsafeMutablePointe
     if count == 0 { return 0 }
     var character: wchar_t = 0
     switch mbrtowc(&character, &byte, 1, &state) {
-    // An incomplete or a broken sequence.
-    case Int.max, -2: continue
+    // Goes on in the next byte; and what is no character of the locale is passed over.
+    case -2: continue
     case -1:
       state = mbstate_t()
       continue

@@ -21,7 +21,7 @@ final class Repl {
     // What is there before the user makes anything.
     standard = Set(try environment.state.globals.fields.map(\.key) + ["_", "who"])
     let term = getenv("TERM").map { String(cString: $0) } ?? ""
-    isColoured = getenv("NO_COLOR") == nil && isatty(STDOUT_FILENO) == 1 && term != "dumb" && !term.isEmpty
+    isColoured = getenv("NO_COLOR") == nil && isatty(STDERR_FILENO) == 1 && term != "dumb" && !term.isEmpty
     try environment.globals.add("who", .function(environment.state.function { [unowned self] _ in
       print(try who())
       return 0

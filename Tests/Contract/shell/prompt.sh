@@ -1,0 +1,38 @@
+# contract: the prompt, on a pseudo-terminal
+export HOME="$PWD" XDG_STATE_HOME="$PWD/state" TERM=xterm NO_COLOR=1
+cat > drive.py <<'P'
+import os, pty, select, signal, sys, time
+pid, fd = pty.fork()
+if pid == 0: os.execv(sys.argv[1], [sys.argv[1], "--no-plugins"])
+seen = ""
+def expect(text, seconds=20):
+    global seen
+    end = time.time() + seconds
+    while text not in seen:
+        if time.time() > end: sys.exit("no %r in %r" % (text, seen))
+        if select.select([fd], [], [], 0.2)[0]:
+            try: seen += os.read(fd, 65536).decode(errors="replace")
+            except OSError: break
+    if text not in seen: sys.exit("no %r in %r" % (text, seen))
+    seen = seen[seen.index(text) + len(text):]
+def send(text): os.write(fd, text.encode())
+expect("> ")
+send("40 + 2\n"); expect("\n42"); expect("> ")              # an expression prints itself
+send("_ + 1\n"); expect("\n43"); expect("> ")               # the last result
+send("x = 5\n"); expect("> "); send("x * 100;\n"); expect("> "); send("x\n"); expect("\n5"); expect("> ")
+send("for i = 1, 2 do\n"); expect(">> "); send("print('line ' .. i)\n"); expect(">> "); send("end\n"); expect("line 2"); expect("> ")
+send("error('oh no')\n"); expect("oh no"); expect("> ")
+send("? prune\n"); expect("sparsity"); expect("> ")
+send("who()\n"); expect("x"); expect("number"); expect("> ")
+send("tens\t"); expect("tensor"); send("{1, 2}:sum()\n"); expect("3.0"); expect("> ")
+send("prune{crit\t"); expect("criterion="); send("\"magn\t"); expect("magnitude"); send("\", sparsity=0.5}\n"); expect("prune{"); expect("> ")
+send("while true do end\n"); time.sleep(0.5); os.kill(pid, signal.SIGINT); expect("interrupted"); expect("> ")
+send("half a li"); time.sleep(0.2); send("\x03"); expect("> ")       # Ctrl-C drops the line
+send("'b' .. 'c'\n"); expect("\nbc"); expect("> ")
+send("\x1b[A"); expect("'b' .. 'c'"); send("\n"); expect("\nbc"); expect("> ")   # history
+send("\x04")
+_, status = os.waitpid(pid, 0)
+assert os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0, status
+P
+python3 drive.py "$PARE"
+grep -q "40 + 2" state/pare/history
