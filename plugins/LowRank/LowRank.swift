@@ -1,1 +1,140 @@
 import PareKit
+
+/// The low-rank family.
+public enum LowRank {
+  /// What the family offers; the program registers it.
+  public static let plugin = Plugin(Factorize.self, SVD.self, FixedRank.self, RatioRank.self, EnergyRank.self)
+}
+
+/// Replaces layers by factors of low rank, where that is smaller.
+///
+/// A layer `fc` becomes `fc.0` and `fc.1` with `origin = "fc"`. A layer is replaced only if its factors take fewer
+/// multiply-accumulates and fewer bytes; the others are listed with the reason. Layers whose weights are sparse or integer
+/// are left alone, since factors would break what an earlier step established: factorize first, prune and quantize then.
+public struct Factorize: CompressionMethod {
+  public static let entry = Entry(
+    name: "lowrank", summary: "Replaces layers by factors of low rank, where that is smaller",
+    reference: "Denton et al. 2014; Kim et al. 2016 for ranks per layer",
+    parameters: [
+      .entry("decomposition", kind: .decomposition, default: "svd", doc: "Which factors replace a layer"),
+      .entry("rank", kind: .rank, number: "fixed", optional: true, doc: "A number of components, or how to choose it"),
+      .number("ratio", in: 0...1, optional: true, doc: "Share of the full rank that stays"),
+      .number("energy", in: 0...1, optional: true,
+        doc: "Share of the sum of squared singular values that stays; 0.9 when nothing is said"),
+      .list("keep", default: [], doc: "Layers that stay as they are"),
+      .list("scope", optional: true, doc: "Layers to work on; default all that can be factorized"),
+      .table("layers", optional: true, doc: "Ranks of single layers: {[\"fc\"]={rank=8}}, or ratio, or energy"),
+    ])
+  private let decomposition: any Decomposition
+  private let selector: any RankSelector
+  private let own: [String: any RankSelector]
+  private let keep: Set<String>
+  private let scope: Set<String>?
+
+  public init(_ arguments: Arguments) throws {
+    decomposition = try arguments.entry("decomposition")
+    let given = ["rank", "ratio", "energy"].filter { arguments.isGiven($0) }
+    guard given.count <= 1 else {
+      throw PareError(
+        .argument, "lowrank takes one way to choose the rank", argument: given[1], expected: "rank, ratio or energy",
+        got: given.joined(separator: " and "))
+    }
+    switch given.first {
+    case "rank": selector = try arguments.entry("rank")
+    case "ratio": selector = try Self.selector("ratio", .number(arguments.number("ratio")))
+    case "energy": selector = try Self.selector("energy", .number(arguments.number("energy")))
+    default: selector = try Self.selector("energy", .number(0.9))
+    }
+    keep = Set(try arguments.strings("keep"))
+    scope = try arguments.optionalStrings("scope").map(Set.init)
+    var own: [String: any RankSelector] = [:]
+    for (name, value) in try arguments.optionalTable("layers")?.fields ?? [:] {
+      guard let table = value.asTable, table.items.isEmpty, table.fields.count == 1, let field = table.fields.elements.first,
+        ["rank", "ratio", "energy"].contains(field.key)
+      else {
+        throw PareError(
+          .argument, "lowrank: layer '\(name)'", argument: "layers", expected: "one of {rank=}, {ratio=}, {energy=}",
+          got: value.brief, layer: name)
+      }
+      own[name] = try Self.selector(field.key == "rank" ? "fixed" : field.key, field.value, parameter: field.key)
+    }
+    self.own = own
+  }
+
+  private static func selector(_ name: String, _ value: Value, parameter: String? = nil) throws -> any RankSelector {
+    let registration = try Registry.shared.find(.rank, name)
+    let arguments = try Arguments(registration.entry, [parameter ?? name: value])
+    return try EntryValue(registration, arguments).make(as: (any RankSelector).self)
+  }
+
+  public var needs: Statistics { decomposition.needs }
+
+  public func apply(_ model: Model, _ context: Context) throws -> Model {
+    for name in (Array(keep) + own.keys + (scope ?? [])).sorted() { _ = try model.node(named: name) }
+    let views = try context.statistics(of: model, needs: decomposition.needs)
+    var result = model
+    for (index, view) in views.enumerated() {
+      if let reason = try refusal(of: view, in: model) {
+        context.skip(view.name, reason)
+      } else if let smaller = try factorized(view, in: result, context) {
+        result = smaller
+      }
+      context.progress(index + 1, views.count)
+    }
+    guard try result.hash() != model.hash() else {
+      throw PareError(.nothingChanged, "lowrank made no layer smaller", suggestion: "ask for a lower rank or less energy")
+    }
+    return result
+  }
+
+  public func plan(_ model: Model, _ context: Context) throws -> Plan? {
+    var items: [Plan.Item] = []
+    let scratch = try Context(model, data: context.hasData ? context.data : nil, seed: context.seed)
+    var skipped: [Skip] = []
+    var result = model
+    for view in try context.statistics(of: model, needs: decomposition.needs) {
+      if let reason = try refusal(of: view, in: model) {
+        skipped.append(Skip(layer: view.name, reason: reason))
+        continue
+      }
+      let spectrum = try decomposition.spectrum(view)
+      let rank = try (own[view.name] ?? selector).choose(view, spectrum: spectrum)
+      guard let smaller = try factorized(view, in: result, scratch) else {
+        skipped.append(Skip(layer: view.name, reason: "factors of rank \(rank) are not smaller"))
+        continue
+      }
+      items.append(
+        Plan.Item(
+          layer: view.name, action: "factors of rank \(rank) of \(spectrum.count)", removed: spectrum.count - rank,
+          units: spectrum.count))
+      result = smaller
+    }
+    return Plan(items: items, before: try model.cost(), after: try result.cost(), skipped: skipped)
+  }
+
+  private func refusal(of view: LayerView, in model: Model) throws -> String? {
+    if keep.contains(view.name) { return "kept as asked" }
+    if let scope, !scope.contains(view.name) { return "outside the scope asked for" }
+    let value = try model.parameter(named: view.weightName).value
+    guard value is DenseRepresentation else { return "its weight is \(value.label); factors would break that" }
+    if model.nodes.count(where: { $0.inputs.contains(view.weightName) }) > 1 { return "its weight is shared" }
+    return nil
+  }
+
+  /// The model with the layer's factors, or nil when they are not smaller.
+  private func factorized(_ view: LayerView, in model: Model, _ context: Context) throws -> Model? {
+    do {
+      let spectrum = try decomposition.spectrum(view)
+      let rank = try (own[view.name] ?? selector).choose(view, spectrum: spectrum)
+      let candidate = try model.replacing(layer: view.name, with: decomposition.factor(view, rank: rank))
+      let before = try model.cost()
+      let after = try candidate.cost()
+      if after.macs < before.macs, after.bytes < before.bytes { return candidate }
+      context.skip(view.name, "factors of rank \(rank) are not smaller")
+      return nil
+    } catch let error as PareError where error.code == .unsupported {
+      context.skip(view.name, error.message)
+      return nil
+    }
+  }
+}

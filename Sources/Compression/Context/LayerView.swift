@@ -10,6 +10,8 @@ public struct LayerView: Sendable {
   public let name: String
   /// The ONNX operator: `Conv`, `Gemm`, `MatMul`.
   public let op: String
+  /// The graph's node, with its attributes (strides, pads).
+  public let node: Node
   /// The names of the parameters in the model.
   public let weightName: String
   public let biasName: String?

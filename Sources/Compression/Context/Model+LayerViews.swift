@@ -53,7 +53,7 @@ extension Model {
     let follower = followers(of: node)
     let biasName = node.input(2) ?? follower.bias
     return LayerView(
-      name: node.name, op: node.op, weightName: layout.weight,
+      name: node.name, op: node.op, node: node, weightName: layout.weight,
       biasName: biasName.flatMap { parameters[$0] == nil ? nil : $0 }, weight: weight,
       bias: try biasName.flatMap { try parameters[$0]?.value.dense() }, batchNorm: try follower.norm.flatMap(batchNorm),
       groups: node.op == "Conv" ? try node.int("group", default: 1) : 1, granularity: "weight", units: weight.count,

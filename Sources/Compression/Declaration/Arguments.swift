@@ -97,6 +97,19 @@ extension Arguments {
   }
   public func optionalString(_ name: String) throws -> String? { try value(name)?.asString }
   public func optionalList(_ name: String) throws -> [Value]? { try value(name)?.asList }
+  /// The strings of a list, such as names of layers.
+  ///
+  /// - Throws: `argument` for an item that is no string.
+  public func strings(_ name: String) throws -> [String] { try required(name, optionalStrings(name)) }
+
+  /// Like `strings`, nil when the parameter is absent.
+  public func optionalStrings(_ name: String) throws -> [String]? {
+    try optionalList(name)?.map { item in
+      if let text = item.asString { return text }
+      throw PareError(
+        .argument, "parameter '\(name)' of \(entry.name)", argument: name, expected: "a list of strings", got: item.brief)
+    }
+  }
   public func optionalTable(_ name: String) throws -> ValueTable? { try value(name)?.asTable }
   public func optionalTensor(_ name: String) throws -> Tensor? {
     if case .tensor(let value)? = try value(name) { value } else { nil }

@@ -37,6 +37,11 @@ extension ParameterSpec {
     case .entry, .mix: return value
     case .string(let word) where choices.contains(word): return value
     case .string(let word): return .entry(try entry(word, [:], kind, owner, registry))
+    case .number, .integer:
+      guard let word = numberEntry, let first = try registry.find(kind, word).entry.parameters.first else {
+        throw refused(value, for: owner)
+      }
+      return .entry(try entry(word, [first.name: value], kind, owner, registry))
     case .list, .table:
       guard let table = value.asTable, let first = table.items.first else { throw refused(value, for: owner) }
       if case .string(let word) = first {

@@ -63,6 +63,8 @@ public struct ParameterSpec: Sendable {
   public var isMix: Bool
   /// True when the parameter may be absent without having a default.
   public var isOptional: Bool
+  /// For an entry: the entry that a bare number stands for, as its first parameter (`rank=8` is `{"fixed", rank=8}`).
+  public var numberEntry: String?
 
   public init(
     name: String, type: ParameterType, default: Value? = nil, range: ParameterRange? = nil, choices: [String] = [],
@@ -188,13 +190,18 @@ extension ParameterSpec {
 
   /// Another entry of the registry, by name (`"magnitude"`) or with its own parameters (`{"magnitude", p=2}`).
   ///
-  /// - Parameter or: words that are accepted and name no entry.
+  /// - Parameters:
+  ///   - or: words that are accepted and name no entry.
+  ///   - number: the entry that a bare number stands for, as its first parameter.
   public static func entry(
-    _ name: String, kind: ExtensionKind, default: String? = nil, or words: [String] = [], optional: Bool = false,
-    doc: String = ""
+    _ name: String, kind: ExtensionKind, default: String? = nil, or words: [String] = [], number: String? = nil,
+    optional: Bool = false, doc: String = ""
   ) -> ParameterSpec {
-    ParameterSpec(name: name, type: .entry, default: `default`.map(Value.string), choices: words, doc: doc, kind: kind,
+    var spec = ParameterSpec(
+      name: name, type: .entry, default: `default`.map(Value.string), choices: words, doc: doc, kind: kind,
       isOptional: optional)
+    spec.numberEntry = number
+    return spec
   }
 
   /// One entry or a list of them: `{ {"kd", weight=1}, {"attention", weight=1000} }`.
@@ -213,6 +220,7 @@ extension ParameterSpec {
   /// - Throws: `argument` with `argument`, `expected` and `got`.
   func checked(_ value: Value, for owner: String) throws -> Value {
     if case .string(let word) = value, choices.contains(word) { return value }
+    if case .boolean(let flag) = value, choices.contains("\(flag)") { return value }
     let checked: Value? =
       switch type {
       case .number: value.asNumber.map(Value.number)

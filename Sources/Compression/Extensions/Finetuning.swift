@@ -1,0 +1,41 @@
+import Support
+import Training
+
+/// The parameters that methods which train a compressed model on have in common.
+extension TrainingOptions {
+  /// epochs, lr, batch, optimizer, momentum, weight_decay, schedule, warmup.
+  public static var finetuningParameters: [ParameterSpec] {
+    [
+      .integer("epochs", default: 1, in: 0..., doc: "Passes over the training part"),
+      .number(
+        "lr", allowed: ParameterRange(minimum: 0, includesMinimum: false), optional: true,
+        doc: "Learning rate; default a tenth of the optimizer's own (sgd 0.005, adam and adamw 0.0001)"),
+      .integer("batch", default: 64, in: 1..., doc: "Samples in a step"),
+      .choice("optimizer", among: ["sgd", "adam", "adamw"], default: "sgd", doc: "The optimizer"),
+      .number("momentum", default: 0.9, in: 0..<1, doc: "Momentum of sgd"),
+      .number("weight_decay", default: 0, in: 0..., doc: "Decay of the weights"),
+      .string("schedule", default: "cosine", doc: "How the learning rate goes: cosine, constant, ..."),
+      .number("warmup", default: 0, in: 0..., doc: "Epochs over which the learning rate rises"),
+    ]
+  }
+
+  /// Reads those parameters; the learning rate is a tenth of the optimizer's own unless it is given.
+  ///
+  /// - Parameter title: what the progress bar is called.
+  public init(finetuning arguments: Arguments, seed: UInt64, title: String) throws {
+    self.init()
+    epochs = try arguments.integer("epochs")
+    optimizer = try arguments.string("optimizer")
+    lr = try arguments.optionalNumber("lr") ?? Self.repairRate(of: optimizer)
+    batch = try arguments.integer("batch")
+    momentum = try arguments.number("momentum")
+    weightDecay = try arguments.number("weight_decay")
+    schedule = try arguments.string("schedule")
+    warmup = try arguments.number("warmup")
+    self.seed = seed
+    self.title = title
+  }
+
+  /// A tenth of the learning rate that an optimizer starts a training with.
+  public static func repairRate(of optimizer: String) -> Double { optimizer == "sgd" ? 0.005 : 0.0001 }
+}

@@ -1,0 +1,78 @@
+import PareKit
+
+/// Norm of the weights of a unit.
+///
+/// Scores are `|w|^p`, so that summing them over a unit gives the p-th power of its p-norm, in the same order as the norm
+/// itself; for `p = "inf"` a unit scores its largest weight.
+public struct Magnitude: ImportanceCriterion {
+  public static let entry = Entry(
+    name: "magnitude", summary: "Norm of the weights of the unit",
+    reference: "Han et al. 2015 (weights); Li et al. 2017 (filters, p = 1)",
+    parameters: [
+      ParameterSpec(
+        name: "p", type: .number, default: 1, range: ParameterRange(minimum: 0, includesMinimum: false),
+        choices: ["inf"], doc: "The norm: 1, 2, another positive number, or \"inf\" for the largest weight")
+    ])
+  private let p: Double
+
+  public init(_ arguments: Arguments) throws { p = try arguments.optionalNumber("p") ?? .infinity }
+
+  public func score(_ layer: LayerView, _ context: Context) throws -> Tensor {
+    let size = try layer.weight.abs()
+    if p == 1 { return size }
+    if p.isFinite { return try size.pow(p) }
+    return try layer.reduced(size, by: .max)
+  }
+}
+
+/// The honest baseline: every weight or unit scores a random number, drawn from (seed, layer name).
+public struct Random: ImportanceCriterion {
+  public static let entry = Entry(
+    name: "random", summary: "Random scores: the baseline that a criterion has to beat", reference: "own",
+    parameters: [.integer("seed", in: 0..., optional: true, doc: "Default: the recipe's seed")])
+  private let seed: Int?
+
+  public init(_ arguments: Arguments) throws { seed = try arguments.optionalInteger("seed") }
+
+  public func score(_ layer: LayerView, _ context: Context) throws -> Tensor {
+    var random = RandomSource(seed: seed.map(UInt64.init) ?? context.seed, name: "prune.random." + layer.name)
+    return try Tensor((0..<layer.units).map { _ in random.uniform() }, shape: [layer.units])
+  }
+}
+
+extension LayerView {
+  /// The units of the weight, by the granularity that the view was made for.
+  func unitMap() throws -> UnitMap {
+    UnitMap(shape: Array(weight.shape), granularity: try Granularity(view: granularity))
+  }
+
+  /// One score per unit from one score per weight.
+  func reduced(_ scores: Tensor, by reduction: Reduction) throws -> Tensor {
+    let units = try unitMap().reduced(scores.scalars(), by: reduction)
+    return try Tensor(units, shape: [units.count])
+  }
+}
+
+extension Granularity {
+  /// How a `LayerView` names the granularity: as `prune` takes it, blocks with their size (`block 16x1`).
+  var viewName: String {
+    switch self {
+    case .weight: "weight"
+    case .vector: "vector"
+    case .kernel: "kernel"
+    case .block(let rows, let columns): "block \(rows)x\(columns)"
+    case .pattern(let kept, let of): "\(kept):\(of)"
+    case .channel: "channel"
+    case .filter: "filter"
+    case .neuron: "neuron"
+    }
+  }
+
+  init(view name: String) throws {
+    guard name.hasPrefix("block ") else {
+      self = try Granularity(name, block: nil)
+      return
+    }
+    self = try Granularity("block", block: name.dropFirst(6).split(separator: "x").compactMap { Int($0) })
+  }
+}

@@ -1,0 +1,26 @@
+import PareKit
+
+/// Trains a compressed model on: masks, sparse patterns and integer grids stay in force.
+public struct Finetune: CompressionMethod {
+  public static let entry = Entry(
+    name: "finetune", summary: "Trains on under everything that earlier steps established", reference: "Han et al. 2015",
+    parameters: TrainingOptions.finetuningParameters + [
+      .model("teacher", or: ["input"], optional: true,
+        doc: "Distils from this model as well (loss kd); \"input\" is the model given to the recipe"),
+    ])
+  private let arguments: Arguments
+
+  public init(_ arguments: Arguments) throws { self.arguments = arguments }
+
+  public func apply(_ model: Model, _ context: Context) throws -> Model {
+    if arguments.isGiven("teacher") { return try distilled(model, context) }
+    let options = try TrainingOptions(finetuning: arguments, seed: context.seed, title: "finetune")
+    return try context.train(model, options)
+  }
+
+  /// The same training as a `distill` step, which the registry knows.
+  private func distilled(_ model: Model, _ context: Context) throws -> Model {
+    let values = Dictionary(uniqueKeysWithValues: arguments.values.map { ($0.key, $0.value) })
+    return try Step("distill", values).method().apply(model, context)
+  }
+}

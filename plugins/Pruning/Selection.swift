@@ -1,0 +1,197 @@
+import PareKit
+
+/// How much goes. Exactly one of these is given to `prune`.
+enum Amount: Sendable {
+  /// The share of units removed.
+  case sparsity(Double)
+  /// Units that score below this go.
+  case threshold(Double)
+  /// Units that score below this percentile (0...100) of the scores go.
+  case percentile(Double)
+  /// What may remain of a cost.
+  case budget(Budget)
+}
+
+/// What may remain: up to 1 a share of the given model, above 1 an absolute amount.
+struct Budget: Sendable {
+  enum Quantity: String, Sendable, CaseIterable { case macs, parameters, bytes }
+  var quantity: Quantity
+  var limit: Double
+
+  /// The absolute amount that may remain of `total`.
+  func allowed(of total: Int) -> Double { limit <= 1 ? limit * Double(total) : limit }
+}
+
+/// Whether each target gives the same share, or all are ranked together.
+enum Scope: String, Sendable, CaseIterable { case layer, global }
+
+/// The scores of one set of units that are ranked together: the weights of a layer, or the channels of a group.
+struct Target: Sendable {
+  /// The layer the target is known by.
+  var name: String
+  /// One score for each unit; higher means keep.
+  var scores: [Double]
+  /// Units that are gone already; they come first in the ranking and count as removed.
+  var gone: [Bool]
+  /// At least this many units stay.
+  var minimum = 1
+  /// The number of units that stay is a multiple of this.
+  var multiple = 1
+  /// The amount of this target alone, from `layers`.
+  var own: Amount?
+
+  /// Units from the one that goes first to the one that goes last: those gone, then by score, then by position.
+  func ranking() -> [Int] {
+    scores.indices.sorted { a, b in
+      if gone[a] != gone[b] { return gone[a] }
+      if scores[a] != scores[b] { return scores[a] < scores[b] }
+      return a < b
+    }
+  }
+
+  /// `count` removed units, lowered so that `minimum` stay and what stays is a multiple of `multiple`.
+  func clamped(_ count: Int) -> Int {
+    let total = scores.count
+    var kept = max(total - count, min(minimum, total))
+    if multiple > 1, total > multiple, kept < total {
+      let lower = kept / multiple * multiple
+      kept = kept - lower < multiple - (kept - lower) && lower >= max(minimum, 1) ? lower : lower + multiple
+    }
+    return max(0, total - min(kept, total))
+  }
+}
+
+/// How many units of each target go, and in which order.
+///
+/// All scopes and amounts come down to one thing: for each target, how many of its lowest-ranked units go. Ratios are
+/// exact to one unit, ties go by position, and no target is emptied.
+struct Selection {
+  let targets: [Target]
+  private let rankings: [[Int]]
+
+  init(_ targets: [Target]) throws {
+    for target in targets {
+      if let bad = target.scores.firstIndex(where: \.isNaN) {
+        throw PareError(
+          .argument, "the criterion's score of unit \(bad) is not a number", expected: "finite scores", got: "nan",
+          layer: target.name)
+      }
+    }
+    self.targets = targets
+    rankings = targets.map { $0.ranking() }
+  }
+
+  /// Which units of each target go, for `counts` removed.
+  func removed(_ counts: [Int]) -> [[Bool]] {
+    targets.indices.map { t in
+      var flags = [Bool](repeating: false, count: targets[t].scores.count)
+      for unit in rankings[t].prefix(counts[t]) { flags[unit] = true }
+      return flags
+    }
+  }
+
+  /// Returns how many units of each target go.
+  /// - Parameter cost: what is left of the budget's quantity, in absolute terms, when so many units are removed.
+  func counts(_ amount: Amount, scope: Scope, cost: (([Int]) throws -> Double)? = nil) throws -> [Int] {
+    var result = targets.map { target in target.own.map { share($0, of: [target])[0] } ?? 0 }
+    let open = targets.indices.filter { targets[$0].own == nil }
+    switch amount {
+    case .budget(let budget):
+      guard let cost else { throw PareError(.internal, "a budget without a cost") }
+      result = try fitted(budget, open: open, base: result, scope: scope, cost: cost)
+    default:
+      let wanted: [Int]
+      switch scope {
+      case .layer: wanted = open.map { share(amount, of: [targets[$0]])[0] }
+      case .global: wanted = globalCounts(amount, open: open)
+      }
+      for (position, t) in open.enumerated() { result[t] = wanted[position] }
+    }
+    return targets.indices.map { targets[$0].clamped(max(result[$0], targets[$0].gone.count { $0 })) }
+  }
+
+  private func globalCounts(_ amount: Amount, open: [Int]) -> [Int] {
+    let order = removalOrder(open: open, scope: .global)
+    switch amount {
+    case .sparsity(let ratio):
+      let total = open.reduce(0) { $0 + targets[$1].scores.count }
+      let prefix = tally(order.prefix(Int((ratio * Double(total)).rounded())))
+      return open.map { prefix[$0] }
+    default:
+      return share(amount, of: open.map { targets[$0] })
+    }
+  }
+
+  /// How many units of each of `set` an amount other than a budget takes, the set ranked as one.
+  private func share(_ amount: Amount, of set: [Target]) -> [Int] {
+    func below(_ limit: Double) -> [Int] { set.map { target in target.scores.count { $0 < limit } } }
+    switch amount {
+    case .sparsity(let ratio): return set.map { Int((ratio * Double($0.scores.count)).rounded()) }
+    case .threshold(let limit): return below(limit)
+    case .percentile(let percent): return below(Self.percentile(set.flatMap(\.scores), percent))
+    case .budget: return set.map { _ in 0 }
+    }
+  }
+
+  /// Targets in the order in which their units go. In layer scope unit r of n goes at the ratio (r + 1/2) / n, where
+  /// the rounded count first reaches r + 1; so a prefix of the order is what a uniform ratio removes.
+  private func removalOrder(open: [Int], scope: Scope) -> [Int] {
+    var steps: [(key: Double, target: Int, rank: Int)] = []
+    for t in open {
+      let target = targets[t]
+      let removable = target.scores.count - min(target.minimum, target.scores.count)
+      for (rank, unit) in rankings[t].prefix(removable).enumerated() {
+        let key: Double
+        switch scope {
+        case .layer: key = (Double(rank) + 0.5) / Double(target.scores.count)
+        case .global: key = target.gone[unit] ? -.infinity : target.scores[unit]
+        }
+        steps.append((key, t, rank))
+      }
+    }
+    steps.sort { ($0.key, $0.target, $0.rank) < ($1.key, $1.target, $1.rank) }
+    return steps.map(\.target)
+  }
+
+  private func tally(_ prefix: ArraySlice<Int>) -> [Int] {
+    var counts = [Int](repeating: 0, count: targets.count)
+    for t in prefix { counts[t] += 1 }
+    return counts
+  }
+
+  /// The fewest removals, in the scope's order, that bring the cost under the budget; found by bisection.
+  private func fitted(
+    _ budget: Budget, open: [Int], base: [Int], scope: Scope, cost: ([Int]) throws -> Double
+  ) throws -> [Int] {
+    let order = removalOrder(open: open, scope: scope)
+    func counts(_ length: Int) -> [Int] {
+      let prefix = tally(order.prefix(length))
+      return targets.indices.map { targets[$0].clamped(base[$0] + prefix[$0]) }
+    }
+    let whole = try cost(targets.map { $0.gone.count { $0 } })
+    let limit = budget.limit <= 1 ? budget.limit * whole : budget.limit
+    var low = 0
+    var high = order.count
+    let least = try cost(counts(high))
+    guard least <= limit else {
+      throw PareError(
+        .notReached, "the \(budget.quantity.rawValue) budget cannot be met without emptying a layer",
+        argument: "budget", expected: "at most \(Int(limit))", got: "\(Int(least)) at best")
+    }
+    while low < high {
+      let middle = (low + high) / 2
+      if try cost(counts(middle)) <= limit { high = middle } else { low = middle + 1 }
+    }
+    return counts(low)
+  }
+
+  /// The `percent`-th percentile with linear interpolation between order statistics.
+  static func percentile(_ values: [Double], _ percent: Double) -> Double {
+    guard !values.isEmpty else { return -.infinity }
+    let sorted = values.sorted()
+    let position = min(max(percent, 0), 100) / 100 * Double(sorted.count - 1)
+    let lower = Int(position.rounded(.down))
+    let upper = min(lower + 1, sorted.count - 1)
+    return sorted[lower] + (position - Double(lower)) * (sorted[upper] - sorted[lower])
+  }
+}

@@ -1,0 +1,185 @@
+import PareKit
+
+/// Stores weights as integers and lets activations be integers between quantized layers.
+///
+/// Weights: signed, symmetric, one scale per output channel; they keep what earlier steps hold at 0. Activations:
+/// unsigned, one scale and zero point per tensor, static, from ranges observed on training data; the graph gets pairs of
+/// QuantizeLinear and DequantizeLinear. Batch-norms are folded into the layers before them first. Inputs and outputs of
+/// the model stay floats.
+public struct Quantize: CompressionMethod {
+  public static let entry = Entry(
+    name: "quantize", summary: "Weights and activations as integers of 2 to 8 bits",
+    reference: "Jacob et al. 2018; Krishnamoorthi 2018; Nagel et al. 2021",
+    parameters: [
+      .integer("bits", in: 2...8, optional: true, doc: "Bits of weights and activations; 8 when nothing is said"),
+      .table("weights", optional: true, doc: "{bits=, granularity=\"channel\"|\"tensor\"}; without activations: weights only"),
+      ParameterSpec(
+        name: "activations", type: .table, choices: ["false"], doc: "{bits=}, or false for weights only", isOptional: true),
+      .entry("quantizer", kind: .quantizer, default: "uniform", doc: "The grid of the weights"),
+      .entry("algorithm", kind: .algorithm, default: "nearest", doc: "How rounded weights are found"),
+      .entry("observer", kind: .observer, default: "minmax", doc: "The range of activations"),
+      .integer("calibration", default: 256, in: 1..., doc: "Training samples that the ranges are observed on"),
+      .list("keep", default: [], doc: "Layers that stay as they are"),
+      .table("layers", optional: true, doc: "Bits of single layers' weights: {[\"fc\"]={bits=4}}"),
+    ])
+
+  let weightBits: Int
+  let isPerChannel: Bool
+  /// Nil: weights only.
+  let activationBits: Int?
+  private let quantizer: any Quantizer
+  private let algorithm: any QuantizationAlgorithm
+  private let observer: any RangeObserver
+  private let samples: Int
+  private let keep: Set<String>
+  private let own: [String: Int]
+
+  public init(_ arguments: Arguments) throws {
+    let bits = try arguments.optionalInteger("bits")
+    let weights = try Fields(arguments, "weights", allowed: ["bits", "granularity"])
+    let activations = try Fields(arguments, "activations", allowed: ["bits"])
+    weightBits = try weights?.bits() ?? bits ?? 8
+    isPerChannel = try weights?.word("granularity", among: ["channel", "tensor"]) != "tensor"
+    if let activations {
+      activationBits = try activations.bits() ?? bits ?? 8
+    } else if arguments.isGiven("activations") || (weights != nil && bits == nil) {
+      activationBits = nil
+    } else {
+      activationBits = bits ?? 8
+    }
+    quantizer = try arguments.entry("quantizer")
+    algorithm = try arguments.entry("algorithm")
+    observer = try arguments.entry("observer")
+    samples = try arguments.integer("calibration")
+    keep = Set(try arguments.strings("keep"))
+    own = try arguments.optionalTable("layers").map(Self.layerBits) ?? [:]
+  }
+
+  private static func layerBits(_ table: ValueTable) throws -> [String: Int] {
+    guard table.items.isEmpty else {
+      throw PareError(.argument, "quantize", argument: "layers", expected: "bits by layer name", got: "a list")
+    }
+    var result: [String: Int] = [:]
+    for (name, value) in table.fields {
+      guard let table = value.asTable else {
+        throw PareError(
+          .argument, "quantize: layer '\(name)'", argument: "layers", expected: "{bits=}", got: value.brief, layer: name)
+      }
+      result[name] = try Fields(table, "layers", allowed: ["bits"]).bits()
+    }
+    return result
+  }
+
+  public var needs: Statistics { algorithm.needs }
+
+  public func apply(_ model: Model, _ context: Context) throws -> Model {
+    try requireLayers(Array(keep) + own.keys, in: model)
+    let folded = try model.foldingBatchNorm()
+    let views = try context.statistics(of: folded, needs: algorithm.needs, samples: samples)
+    var result = folded
+    var layers: Set<String> = []
+    for (index, view) in views.enumerated() {
+      if names(of: view, in: folded).contains(where: keep.contains) {
+        context.skip(view.name, "kept as asked")
+        continue
+      }
+      try quantizeWeight(of: view, in: &result, context)
+      layers.insert(view.name)
+      context.progress(index + 1, views.count)
+    }
+    for node in folded.nodes where ["Conv", "ConvTranspose", "Gemm", "MatMul"].contains(node.op) {
+      if !views.contains(where: { $0.name == node.name }) { context.skip(node.name, "it has no weight among the parameters") }
+    }
+    guard !layers.isEmpty else {
+      throw PareError(.nothingChanged, "quantize found no layer whose weight could become integer")
+    }
+    if let activationBits {
+      let plan = ActivationPlan(result, layers: layers)
+      let ranges = try observed(plan.sources, of: folded, context)
+      result = try plan.inserted(in: result, ranges: ranges, bits: activationBits)
+      try result.verified()
+    }
+    return result
+  }
+
+  /// What a layer can be called: its name, or that of the layer it is a factor of.
+  private func names(of view: LayerView, in model: Model) -> [String] {
+    [view.name] + (model.nodes.first { $0.name == view.name }?.origin.map { [$0] } ?? [])
+  }
+
+  private func requireLayers(_ names: [String], in model: Model) throws {
+    for name in names.sorted() where !model.nodes.contains(where: { $0.origin == name }) {
+      _ = try model.node(named: name)
+    }
+  }
+
+  /// Replaces the weight of a layer by integers; what is held at 0 stays there.
+  private func quantizeWeight(of view: LayerView, in model: inout Model, _ context: Context) throws {
+    let bits = names(of: view, in: model).lazy.compactMap { own[$0] }.first ?? weightBits
+    let old = try model.parameter(named: view.weightName).value
+    if let integers = old as? IntegerRepresentation, integers.bits == bits { return }
+    let quantized = try algorithm.quantize(view, bits: bits, axis: isPerChannel ? 0 : nil, with: quantizer, context)
+    let axis = isPerChannel ? (view.isTransposed ? 1 : 0) : nil
+    var integers: any Representation = try IntegerRepresentation(
+      values: view.stored(quantized.values), scales: quantized.scale, zeroPoints: quantized.zero, axis: axis, bits: bits,
+      isNarrow: quantized.zero == nil)
+    if let mask = try old.mask() { integers = try integers.masked(mask) }
+    model.parameters[view.weightName]?.value = integers
+  }
+
+  /// The ranges of values over the calibration samples of the training part.
+  private func observed(
+    _ values: [String], of model: Model, _ context: Context
+  ) throws -> [String: (low: Double, high: Double)] {
+    var observations = try values.map { _ in try observer.start() }
+    try context.stream(model, samples: samples, taps: values) { execution, _ in
+      for (index, value) in values.enumerated() {
+        if let tensor = execution.taps[value] { try observations[index].update(tensor) }
+      }
+    }
+    var ranges: [String: (low: Double, high: Double)] = [:]
+    for (value, observation) in zip(values, observations) { ranges[value] = try observation.range() }
+    return ranges
+  }
+}
+
+/// The named fields of a table parameter, each checked.
+private struct Fields {
+  private let table: ValueTable
+  private let argument: String
+
+  init?(_ arguments: Arguments, _ name: String, allowed: [String]) throws {
+    guard let table = try arguments.optionalTable(name) else { return nil }
+    try self.init(table, name, allowed: allowed)
+  }
+
+  init(_ table: ValueTable, _ argument: String, allowed: [String]) throws {
+    for (name, _) in table.fields where !allowed.contains(name) {
+      throw PareError(
+        .argument, "unknown field '\(name)' in \(argument) of quantize", argument: argument,
+        expected: allowed.joined(separator: ", "), suggestion: Suggestion.didYouMean(name, among: allowed))
+    }
+    guard table.items.isEmpty else {
+      throw PareError(.argument, "quantize", argument: argument, expected: "named fields", got: "a list")
+    }
+    self.table = table
+    self.argument = argument
+  }
+
+  func bits() throws -> Int? {
+    guard let value = table["bits"] else { return nil }
+    guard let bits = value.asInteger, (2...8).contains(bits) else {
+      throw PareError(.argument, "quantize: \(argument)", argument: "bits", expected: "2...8", got: value.brief)
+    }
+    return bits
+  }
+
+  func word(_ name: String, among words: [String]) throws -> String? {
+    guard let value = table[name] else { return nil }
+    guard let word = value.asString, words.contains(word) else {
+      throw PareError(
+        .argument, "quantize: \(argument)", argument: name, expected: words.joined(separator: " or "), got: value.brief)
+    }
+    return word
+  }
+}
