@@ -69,6 +69,20 @@ import Testing
     #expect(try model(Tensor.ones([3, 1, 2, 2])).shape == [3, 2])
   }
 
+  /// The names and shapes of PyTorch's state dict of the CIFAR ResNet-20 (sorted lines of name and shape, hashed).
+  @Test func residualNetworksHavePyTorchNames() throws {
+    let model = try NN.resnet(depth: 20)
+    let lines = model.parameters.values.filter(model.isState).map { "\($0.name) \($0.shape.dimensions)" }.sorted()
+    var digest = SHA256()
+    digest.update(lines.joined(separator: "\n"))
+    #expect(lines.count == 107)
+    #expect(digest.hex == "438edce0d6b66e0dfbe07551573159beaa88b5ca7c090be2ed2191e52ce8ecb2")
+    let names = try NN.resnet(depth: 50).parameters.keys
+    for name in ["layer1.0.conv3.weight", "layer4.2.bn3.running_var", "layer2.0.downsample.1.bias", "fc.weight"] {
+      #expect(names.contains(name))
+    }
+  }
+
   @Test(arguments: [0, 7, 19, 21, -2])
   func impossibleDepthsAreRefused(_ depth: Int) {
     let error = #expect(throws: PareError.self) { try NN.resnet(depth: depth) }

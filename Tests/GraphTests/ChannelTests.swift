@@ -20,8 +20,10 @@ enum Wiring: String, CaseIterable, Sendable {
       case .flattened:
         y = try NN.flatten()(NN.maxpool2d(kernel: [2, 2])(y))
         return try NN.linear(inFeatures: 9, outFeatures: 4)(NN.linear(inFeatures: 72, outFeatures: 9)(y).relu())
-      case .residual: y = try conv(8, 8)(conv(8, 6)(y).relu()) + y
-      case .projected: y = try NN.batchnorm2d(channels: 10)(conv(8, 10)(y)) + conv(8, 10, 1)(y)
+      case .residual: y = try conv(6, 8)(conv(8, 6)(y).relu()) + y
+      case .projected:
+        y = try NN.batchnorm2d(channels: 10)(conv(8, 10)(y)) + conv(8, 10, 1)(y)
+        features = 10
       case .concatenated:
         y = try NN.concat()([conv(8, 5)(y).relu(), y, conv(8, 3, 1)(y)])
         features = 16
@@ -173,7 +175,7 @@ enum Wiring: String, CaseIterable, Sendable {
     let selection = open.map { UnitSelection(group: $0.index, units: Array(0..<($0.units.count / 2))) }
     let cut = try model.pruned(selection), x = try Tensor.randn([2, 3, 32, 32], seed: 4)
     #expect(try difference(cut(x), model.masked(selection)(x), relative: 1e-4) == nil)
-    #expect(try cut.layer(named: "layers.3.conv1").shape == [.symbol("N"), 16, 16, 16])
+    #expect(try cut.layer(named: "layers.\((depth - 2) / 6).conv1").shape == [.symbol("N"), 16, 16, 16])
   }
 
   @Test func attentionCutsWholeHeads() throws {

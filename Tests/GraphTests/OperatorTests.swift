@@ -91,7 +91,7 @@ struct OperatorCase: Decodable, Sendable, CustomTestStringConvertible {
 
   @Test func everyOperatorHasACase() {
     let tested = Set(OperatorCase.all.map(\.op))
-    #expect(OperatorRegistry.names.filter { !tested.contains($0) } == ["Constant"])
+    #expect(OperatorRegistry.names.filter { !$0.hasPrefix("test.") && !tested.contains($0) } == ["Constant"])
   }
 
   @Test func unknownOperatorIsNamed() throws {

@@ -119,6 +119,7 @@ extension Model {
         resized.inputs[input] = own
       }
       nodes[index] = resized
+      dropUnreadParameters(of: node)
     }
   }
 
