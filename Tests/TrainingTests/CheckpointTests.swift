@@ -24,7 +24,7 @@ import Training
     var model = try NN.sequential([
       NN.conv2d(inChannels: 1, outChannels: 4, kernel: [3, 3], padding: [1, 1], name: "conv"),
       NN.batchnorm2d(channels: 4, name: "bn"), NN.relu(), NN.maxpool2d(kernel: [2, 2]), NN.flatten(),
-      NN.linear(inFeatures: 64, outFeatures: 16, name: "fc1"), NN.dropout(p: 0.2),
+      NN.linear(inFeatures: 64, outFeatures: 16, name: "fc1"), NN.dropout(ratio: 0.2),
       NN.linear(inFeatures: 16, outFeatures: 10, name: "fc2"),
     ], input: [1, 8, 8])
     let first = try model.parameter(named: "fc1.weight").value.dense()
