@@ -1,3 +1,4 @@
+import Glibc
 import Graph
 import OrderedCollections
 import Support
@@ -59,6 +60,17 @@ public enum ModelFile {
         model, to: path, options: ExportOptions(profile: profile, sparseInitializer: options.sparseInitializer))
     case "pare": try PareFile.save(model, to: path, encode: options.encode)
     default: try Safetensors.save(model.denseParameters(), to: path)
+    }
+  }
+
+  /// Says before long work whether `path` can be written: a known extension, in a folder that is there.
+  ///
+  /// - Throws: `PareError.argument` for another extension, `.io` for a folder that is missing or not writable.
+  public static func checkWritable(_ path: String) throws {
+    _ = try format(of: path)
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    guard access(folder, W_OK) == 0 else {
+      throw PareError(.io, "cannot write '\(path)': \(String(cString: strerror(errno)))", file: path)
     }
   }
 
