@@ -35,7 +35,7 @@ struct Pare: ParsableCommand {
       if argument == "-e" || argument == "-" || argument.hasSuffix(".lua") || argument.contains("/") {
         return ["run"] + arguments
       }
-      guard argument.hasPrefix("-") else { return arguments[index...] + arguments[..<index] }
+      guard argument.hasPrefix("-") else { return Array(arguments[index...] + arguments[..<index]) }
       if ["-h", "--help", "--version"].contains(argument) { return arguments }
       index += GlobalOptions.takesValue(argument) ? 2 : 1
     }
