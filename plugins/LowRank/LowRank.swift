@@ -70,71 +70,65 @@ public struct Factorize: CompressionMethod {
   public var needs: Statistics { decomposition.needs }
 
   public func apply(_ model: Model, _ context: Context) throws -> Model {
+    let run = try factorized(model, context)
+    for skip in run.skipped { context.skip(skip.layer, skip.reason) }
+    guard !run.items.isEmpty else {
+      throw PareError(.nothingChanged, "lowrank made no layer smaller", suggestion: "ask for a lower rank or less energy")
+    }
+    return run.model
+  }
+
+  public func plan(_ model: Model, _ context: Context) throws -> Plan? {
+    let run = try factorized(model, context)
+    return Plan(items: run.items, before: try model.cost(), after: try run.model.cost(), skipped: run.skipped)
+  }
+
+  /// The model with all factors that are smaller, what was done, and what was left alone.
+  private func factorized(
+    _ model: Model, _ context: Context
+  ) throws -> (model: Model, items: [Plan.Item], skipped: [Skip]) {
     for name in (Array(keep) + own.keys + (scope ?? [])).sorted() { _ = try model.node(named: name) }
     let views = try context.statistics(of: model, needs: decomposition.needs)
     var result = model
+    var items: [Plan.Item] = []
+    var skipped: [Skip] = []
     for (index, view) in views.enumerated() {
-      if let reason = try refusal(of: view, in: model) {
-        context.skip(view.name, reason)
-      } else if let smaller = try factorized(view, in: result, context) {
+      switch try outcome(of: view, in: result) {
+      case .left(let reason): skipped.append(Skip(layer: view.name, reason: reason))
+      case .replaced(let smaller, let rank, let full):
+        items.append(
+          Plan.Item(layer: view.name, action: "factors of rank \(rank) of \(full)", removed: full - rank, units: full))
         result = smaller
       }
       context.progress(index + 1, views.count)
     }
-    guard try result.hash() != model.hash() else {
-      throw PareError(.nothingChanged, "lowrank made no layer smaller", suggestion: "ask for a lower rank or less energy")
-    }
-    return result
+    return (result, items, skipped)
   }
 
-  public func plan(_ model: Model, _ context: Context) throws -> Plan? {
-    var items: [Plan.Item] = []
-    let scratch = try Context(model, data: context.hasData ? context.data : nil, seed: context.seed)
-    var skipped: [Skip] = []
-    var result = model
-    for view in try context.statistics(of: model, needs: decomposition.needs) {
-      if let reason = try refusal(of: view, in: model) {
-        skipped.append(Skip(layer: view.name, reason: reason))
-        continue
-      }
-      let spectrum = try decomposition.spectrum(view)
-      let rank = try (own[view.name] ?? selector).choose(view, spectrum: spectrum)
-      guard let smaller = try factorized(view, in: result, scratch) else {
-        skipped.append(Skip(layer: view.name, reason: "factors of rank \(rank) are not smaller"))
-        continue
-      }
-      items.append(
-        Plan.Item(
-          layer: view.name, action: "factors of rank \(rank) of \(spectrum.count)", removed: spectrum.count - rank,
-          units: spectrum.count))
-      result = smaller
-    }
-    return Plan(items: items, before: try model.cost(), after: try result.cost(), skipped: skipped)
+  private enum Outcome {
+    case left(String)
+    case replaced(Model, rank: Int, of: Int)
   }
 
-  private func refusal(of view: LayerView, in model: Model) throws -> String? {
-    if keep.contains(view.name) { return "kept as asked" }
-    if let scope, !scope.contains(view.name) { return "outside the scope asked for" }
+  /// Tries the factors of one layer in the model.
+  private func outcome(of view: LayerView, in model: Model) throws -> Outcome {
+    if keep.contains(view.name) { return .left("kept as asked") }
+    if let scope, !scope.contains(view.name) { return .left("outside the scope asked for") }
     let value = try model.parameter(named: view.weightName).value
-    guard value is DenseRepresentation else { return "its weight is \(value.label); factors would break that" }
-    if model.nodes.count(where: { $0.inputs.contains(view.weightName) }) > 1 { return "its weight is shared" }
-    return nil
-  }
-
-  /// The model with the layer's factors, or nil when they are not smaller.
-  private func factorized(_ view: LayerView, in model: Model, _ context: Context) throws -> Model? {
+    guard value is DenseRepresentation else { return .left("its weight is \(value.label); factors would break that") }
+    if model.nodes.count(where: { $0.inputs.contains(view.weightName) }) > 1 { return .left("its weight is shared") }
     do {
       let spectrum = try decomposition.spectrum(view)
       let rank = try (own[view.name] ?? selector).choose(view, spectrum: spectrum)
       let candidate = try model.replacing(layer: view.name, with: decomposition.factor(view, rank: rank))
       let before = try model.cost()
       let after = try candidate.cost()
-      if after.macs < before.macs, after.bytes < before.bytes { return candidate }
-      context.skip(view.name, "factors of rank \(rank) are not smaller")
-      return nil
+      guard after.macs < before.macs, after.bytes < before.bytes else {
+        return .left("factors of rank \(rank) are not smaller")
+      }
+      return .replaced(candidate, rank: rank, of: spectrum.count)
     } catch let error as PareError where error.code == .unsupported {
-      context.skip(view.name, error.message)
-      return nil
+      return .left(error.message)
     }
   }
 }
