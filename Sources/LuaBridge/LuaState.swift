@@ -186,6 +186,10 @@ package final class LuaState {
 
   /// Pops the error value into a Swift error.
   func takeError() -> LuaError {
+    // What went over the ceiling may still be there, and the error must be told all the same.
+    let ceiling = record.pointee.ceiling
+    record.pointee.ceiling = 0
+    defer { record.pointee.ceiling = ceiling }
     let message: String
     if pare_is_error(stack, -1) || lua_type(stack, -1) != LUA_TTABLE {
       message = pare_tostring(stack, -1) == LUA_OK ? text(at: -1) ?? "" : "(error object that cannot be shown)"

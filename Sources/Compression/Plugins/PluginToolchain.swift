@@ -16,12 +16,13 @@ public struct PluginToolchain: Sendable {
   ///
   /// - Throws: `plugin`, saying what is missing and what still works without it.
   public static func find() throws -> PluginToolchain {
-    guard let swiftc = PluginFiles.program("swiftc").map(PluginFiles.resolved) else {
+    guard let swiftc = PluginFiles.program("swiftc") else {
       throw PareError(
         .plugin, "compiling a plugin needs Swift, and there is no `swiftc` in PATH",
         suggestion: "Lua plugins and built .so files load without it")
     }
-    let clang = PluginFiles.folder(of: swiftc) + "/clang"
+    // The driver knows its job by the name it is called under, so only its folder is resolved.
+    let clang = PluginFiles.folder(of: PluginFiles.resolved(swiftc)) + "/clang"
     guard PluginFiles.exists(clang) else {
       throw PareError(.plugin, "there is no `clang` beside '\(swiftc)'", suggestion: "install the whole toolchain")
     }
