@@ -190,21 +190,17 @@ package final class LuaState {
     let ceiling = record.pointee.ceiling
     record.pointee.ceiling = 0
     defer { record.pointee.ceiling = ceiling }
-    let message: String
-    if pare_is_error(stack, -1) || lua_type(stack, -1) != LUA_TTABLE {
-      message = pare_tostring(stack, -1) == LUA_OK ? text(at: -1) ?? "" : "(error object that cannot be shown)"
-      pare_pop(stack, 1)
-    } else {
-      let status = pare_tostring(stack, -1)
-      message = status == LUA_OK ? "(error object: \(text(at: -1) ?? ""))" : "(error object that cannot be shown)"
-      pare_pop(stack, 1)
-    }
-    let isText = lua_type(stack, -1) == LUA_TSTRING
-    let fields = pare_is_error(stack, -1) ? errorFields(at: -1) : nil
-    let reference = takeReference()
+    // First of all: the calls below are protected ones themselves, and each starts a traceback of its own.
     pare_push_traceback(stack)
     let traceback = text(at: -1) ?? ""
     pare_pop(stack, 1)
+    var message = pare_tostring(stack, -1) == LUA_OK ? text(at: -1) ?? "" : "one that cannot be shown"
+    pare_pop(stack, 1)
+    // A table without words of its own says nothing but its address.
+    if lua_type(stack, -1) == LUA_TTABLE, !pare_is_error(stack, -1) { message = "(error object: \(message))" }
+    let isText = lua_type(stack, -1) == LUA_TSTRING
+    let fields = pare_is_error(stack, -1) ? errorFields(at: -1) : nil
+    let reference = takeReference()
     return LuaError(
       reference: reference, message: message, traceback: traceback, pareError: fields, isText: isText)
   }
