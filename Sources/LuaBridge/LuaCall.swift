@@ -23,26 +23,29 @@ package struct LuaCall {
     return LuaCall(state: state, stack: stack)
   }
 
+  /// The slot of an argument; an empty one for an argument that did not come, also once results stand on the stack.
+  private func slot(_ index: Int) -> Int32 { index <= count ? Int32(index) : lua_gettop(stack) + 1 }
+
   /// Whether argument `index` is absent or nil.
-  package func isNone(_ index: Int) -> Bool { lua_type(stack, Int32(index)) <= LUA_TNIL }
-  package func isTable(_ index: Int) -> Bool { lua_type(stack, Int32(index)) == LUA_TTABLE }
-  package func isNumber(_ index: Int) -> Bool { lua_type(stack, Int32(index)) == LUA_TNUMBER }
-  package func isString(_ index: Int) -> Bool { lua_type(stack, Int32(index)) == LUA_TSTRING }
-  package func isFunction(_ index: Int) -> Bool { lua_type(stack, Int32(index)) == LUA_TFUNCTION }
+  package func isNone(_ index: Int) -> Bool { lua_type(stack, slot(index)) <= LUA_TNIL }
+  package func isTable(_ index: Int) -> Bool { lua_type(stack, slot(index)) == LUA_TTABLE }
+  package func isNumber(_ index: Int) -> Bool { lua_type(stack, slot(index)) == LUA_TNUMBER }
+  package func isString(_ index: Int) -> Bool { lua_type(stack, slot(index)) == LUA_TSTRING }
+  package func isFunction(_ index: Int) -> Bool { lua_type(stack, slot(index)) == LUA_TFUNCTION }
 
   package func number(_ index: Int) -> Double? {
-    isNumber(index) ? lua_tonumberx(stack, Int32(index), nil) : nil
+    isNumber(index) ? lua_tonumberx(stack, slot(index), nil) : nil
   }
   /// An integer, or a float of integral value.
   package func integer(_ index: Int) -> Int? {
     guard isNumber(index) else { return nil }
     var isInteger: Int32 = 0
-    let value = lua_tointegerx(stack, Int32(index), &isInteger)
+    let value = lua_tointegerx(stack, slot(index), &isInteger)
     return isInteger != 0 ? Int(value) : nil
   }
-  package func string(_ index: Int) -> String? { isString(index) ? state.text(at: Int32(index)) : nil }
+  package func string(_ index: Int) -> String? { isString(index) ? state.text(at: slot(index)) : nil }
   package func boolean(_ index: Int) -> Bool? {
-    lua_type(stack, Int32(index)) == LUA_TBOOLEAN ? lua_toboolean(stack, Int32(index)) != 0 : nil
+    lua_type(stack, slot(index)) == LUA_TBOOLEAN ? lua_toboolean(stack, slot(index)) != 0 : nil
   }
   package func table(_ index: Int) -> LuaTable? {
     if case .table(let table) = value(index) { table } else { nil }
@@ -50,15 +53,15 @@ package struct LuaCall {
   package func function(_ index: Int) -> LuaFunction? {
     if case .function(let function) = value(index) { function } else { nil }
   }
-  package func value(_ index: Int) -> LuaValue { state.value(at: Int32(index)) }
+  package func value(_ index: Int) -> LuaValue { state.value(at: slot(index)) }
   /// The Swift object behind a userdata of that type.
   package func object<T: AnyObject>(_ index: Int, as type: T.Type = T.self) -> T? {
-    state.object(at: Int32(index), as: type)
+    state.object(at: slot(index), as: type)
   }
 
   /// The name of the argument's type for messages: `nil`, `number`, `tensor`.
   package func typeName(_ index: Int) -> String {
-    lua_type(stack, Int32(index)) == LUA_TNONE ? "nothing" : state.typeName(at: Int32(index))
+    lua_type(stack, slot(index)) == LUA_TNONE ? "nothing" : state.typeName(at: slot(index))
   }
 
   /// The type, and for short values the value, of an argument.
@@ -82,10 +85,10 @@ package struct LuaCall {
   /// Pushes a handle of a registered type.
   package func push(object: AnyObject, bytes: Int = 0) throws { try state.push(object: object, bytes: bytes) }
   /// Pushes argument `index` again.
-  package func push(argument index: Int) { lua_pushvalue(stack, Int32(index)) }
+  package func push(argument index: Int) { lua_pushvalue(stack, slot(index)) }
 
   /// Changes what the handle in argument `index` is charged for.
-  package func recharge(_ index: Int, bytes: Int) { pare_recharge(stack, Int32(index), max(0, bytes)) }
+  package func recharge(_ index: Int, bytes: Int) { pare_recharge(stack, slot(index), max(0, bytes)) }
 
   // MARK: Numbers in tables, without a reference for each
 
@@ -104,7 +107,7 @@ package struct LuaCall {
   package func numbers(_ index: Int, name: String, scalar: (Int32) throws -> Double?) throws -> Numbers {
     var result = Numbers()
     var shape: [Int?] = []
-    try readNumbers(lua_absindex(stack, Int32(index)), depth: 0, &result, &shape, name: name, scalar: scalar)
+    try readNumbers(lua_absindex(stack, slot(index)), depth: 0, &result, &shape, name: name, scalar: scalar)
     result.shape = shape.map { $0 ?? 0 }
     return result
   }

@@ -148,7 +148,10 @@ struct Call {
   }
 
   func optionalInteger(_ index: Int) throws -> Int? {
-    if let integer = lua.integer(index + offset) { return Int(try checked(Double(integer), index)) == integer ? integer : integer }
+    if let integer = lua.integer(index + offset) {
+      _ = try checked(Double(integer), index)
+      return integer
+    }
     guard let number = try optionalNumber(index) else { return nil }
     guard let exact = Int(exactly: number) else { throw refused(index, expected: "an integer") }
     return exact

@@ -16,7 +16,7 @@ final class TensorHandle: NamedHandle {
 
   /// The number in a 0-d tensor at a slot of Lua's stack, nil for anything else.
   static func scalar(_ lua: LuaCall, _ slot: Int32) throws -> Double? {
-    guard let handle = lua.object(Int(slot), as: TensorHandle.self), handle.value.rank == 0 else { return nil }
+    guard let handle = lua.state.object(at: slot, as: TensorHandle.self), handle.value.rank == 0 else { return nil }
     return try handle.value.item()
   }
 }

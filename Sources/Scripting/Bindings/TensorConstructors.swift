@@ -179,7 +179,7 @@ enum TensorConstructors {
     }
     let exact = ((last - first) / step + 1e-9).rounded(.down) + 1
     guard exact < 0x1p40 else { throw PareError(.memory, "tensor.arange: too many elements", got: "\(exact)") }
-    let count = max(0, Int(exact))
+    let count = Int(max(0, exact))
     // The shape is checked before anything of that size is made.
     let shape = try Shape([count])
     if step == 1 { return try call.push(Tensor.arange(first: first, count: count, dtype: type(options, call))) }

@@ -110,6 +110,7 @@ enum TensorType {
   /// The value alone for a tensor without axes, else type, shape and numbers.
   static func text(of tensor: Tensor) throws -> String {
     guard tensor.rank == 0 else { return "\(tensor)" }
+    if tensor.dtype == .i64 { return "\(try tensor.values(as: Int64.self).first ?? 0)" }
     let value = try tensor.item()
     switch tensor.dtype {
     case .bool: return value != 0 ? "true" : "false"
