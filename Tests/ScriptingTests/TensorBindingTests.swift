@@ -113,7 +113,7 @@ extension ScriptingTests {
       #expect(try run("return tensor{1, 2}:sum()") == ["3.0"])
       #expect(try run("return tensor({1, 2}, {dtype='i64'}):sum()") == ["3"])
       let text = try run("return tensor{{1, 2}, {3, 4}}")[0]
-      #expect(text.contains("f32") && text.contains("2, 2") && text.contains("4"))
+      #expect(text.contains("f32") && text.contains("[3, 4]"))
       #expect(try run("return {1, 'a', x={y=true}}") == ["{1, \"a\", x={y=true}}"])
       #expect(try run("local t = {}; t.t = t; return t") == ["{t={...}}"])
     }
