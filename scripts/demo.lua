@@ -14,12 +14,12 @@ local net = nn.sequential{
 local base = train(net, digits, {epochs=15, batch=32, lr=0.02, seed=seed})
 
 local result = compress(base, {
-  search{space="filters", budget={macs=0.4}, strategy="evolution", evaluations=30},
-  distill{teacher="input", loss="kd", epochs=8},
+  search{space="filters", budget={macs=0.5}, strategy="evolution", evaluations=24},
+  distill{teacher="input", loss="kd", epochs=12},
   prune{criterion="magnitude", granularity="filter", sparsity=0.1},
-  finetune{epochs=4},
-  lowrank{decomposition="svd", energy=0.9},
-  distill{teacher="input", loss="kd", epochs=4},
+  finetune{epochs=3},
+  lowrank{decomposition="svd", energy=0.95},
+  distill{teacher="input", loss="kd", epochs=10},
   quantize{bits=8},
 }, {data=digits, seed=seed})
 

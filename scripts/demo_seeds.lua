@@ -1,5 +1,6 @@
 -- The demo over three seeds: accuracy before and after, size.   pare scripts/demo_seeds.lua
-local demo = assert(loadfile("scripts/demo.lua"))
+local folder = arg[0]:match("^(.*/)") or ""
+local demo = assert(loadfile(folder .. "demo.lua"))
 local before, after = 0, 0
 local rows = {}
 for seed = 0, 2 do
