@@ -62,7 +62,7 @@ enum Program {
     process.environment = environment
     let outputFile = scratch.appendingPathComponent(".stdout")
     let errorFile = scratch.appendingPathComponent(".stderr")
-    for file in [outputFile, errorFile] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+    for file in [outputFile, errorFile] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try FileHandle(forWritingTo: outputFile)
     process.standardError = try FileHandle(forWritingTo: errorFile)

@@ -55,6 +55,31 @@ extension Arguments {
 
   /// The given values as a script writes them: `sparsity=0.5, criterion="taylor"`.
   public var brief: String {
-    values.filter { given.contains($0.key) }.map { "\($0.key)=\($0.value.brief)" }.joined(separator: ", ")
+    values.filter { given.contains($0.key) }.map { "\($0.key)=\($0.value.source)" }.joined(separator: ", ")
+  }
+}
+
+extension Value {
+  /// The value as a script writes it, where it can be written: `0.5`, `"sum"`, `{macs=0.5}`, `{"kd", temperature=2}`;
+  /// else what it is (`a model`).
+  public var source: String {
+    switch self {
+    case .null: "nil"
+    case .string(let text): "\"\(text)\""
+    case .list(let items): "{" + items.map(\.source).joined(separator: ", ") + "}"
+    case .table(let table):
+      "{" + (table.items.map(\.source) + table.fields.map { "\($0.key)=\($0.value.source)" }).joined(separator: ", ") + "}"
+    case .entry(let entry): Self.source(of: entry)
+    case .mix(let entries):
+      entries.count == 1 && entries[0].weight == 1
+        ? Self.source(of: entries[0]) : "{" + entries.map(Self.source).joined(separator: ", ") + "}"
+    default: brief
+    }
+  }
+
+  private static func source(of entry: EntryValue) -> String {
+    let weight = entry.weight == 1 ? "" : "weight=\(text(of: entry.weight))"
+    let given = [entry.arguments.brief, weight].filter { !$0.isEmpty }
+    return given.isEmpty ? "\"\(entry.name)\"" : "{" + (["\"\(entry.name)\""] + given).joined(separator: ", ") + "}"
   }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Compression
 import Formats
+import Graph
+import Runtime
 import Support
 import Tensor
 import Training
@@ -31,7 +33,12 @@ struct EvalCommand: ParsableCommand {
       case .validation: set.validation
       case .train: set.train
       }
-    let result = try evaluate(loaded, on: part, metric: try metricFunction(), title: "eval")
+    guard loaded.inputs.count == 1, let input = loaded.inputs.first else {
+      throw PareError(.unsupported, "eval: a model with several inputs", got: loaded.inputs.map(\.name).joined(separator: ", "))
+    }
+    let session = try Session(loaded, threads: Compute.threads, shapes: [input.name: [256] + set.inputShape])
+    let result = try evaluate(
+      loaded, on: part, metric: try metricFunction(), batch: 256, title: "eval", run: { try session($0) })
     if json {
       try JSON.print(
         Report(
