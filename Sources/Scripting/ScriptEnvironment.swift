@@ -218,6 +218,11 @@ enum InterruptHandler {
     // Not restarted: a read at the prompt ends, and the prompt starts a new line.
     action.sa_flags = 0
     sigaction(SIGINT, &action, nil)
+    // A parent may have left these blocked: Ctrl-C must stop work, and a closed terminal must end the program.
+    var ending = sigset_t()
+    sigemptyset(&ending)
+    for signal in [SIGINT, SIGHUP, SIGTERM] { sigaddset(&ending, signal) }
+    pthread_sigmask(SIG_UNBLOCK, &ending, nil)
   }
 
   static func remove(_ state: LuaState) { if target == state.interruptHandle { target = nil } }
