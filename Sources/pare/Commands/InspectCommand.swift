@@ -1,4 +1,5 @@
 import ArgumentParser
+import Compression
 import Formats
 import Graph
 
@@ -35,12 +36,23 @@ struct InspectCommand: ParsableCommand {
     print(try loaded.summary())
     if !loaded.ledger.isEmpty {
       print("\nledger")
-      for (index, entry) in loaded.ledger.enumerated() { print("  \(index + 1). \(entry)") }
+      for (index, entry) in loaded.ledger.enumerated() { print("  \(index + 1). \(Self.line(entry))") }
     }
     if groups {
       print("\nchannel groups")
       for group in try loaded.groups() { print("  \(group)") }
     }
+  }
+
+  /// One line of the ledger: what ran, on which seed, and what it changed.
+  private static func line(_ entry: LedgerEntry) -> String {
+    var text = "\(entry.method) \(entry.arguments.json) seed \(entry.seed)"
+    guard let before = entry.before, let after = entry.after else { return text }
+    text += ", bytes \(Format.count(before.bytes)) -> \(Format.count(after.bytes))"
+    if let a = before.accuracy, let b = after.accuracy {
+      text += ", accuracy \(Format.decimal(a * 100, 2)) -> \(Format.decimal(b * 100, 2)) %"
+    }
+    return text
   }
 
   private struct Report: Encodable {
