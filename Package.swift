@@ -39,7 +39,7 @@ let package = Package(
     library("CZlib", "z"),
     library("CZstd", "zstd"),
     .target(name: "CLuaSupport", dependencies: ["CLua"]),
-    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("gomp")]),
+    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-mprefer-vector-width=512"])], linkerSettings: [.linkedLibrary("gomp")]),
     .target(name: "CPluginABI"),
 
     .target(name: "Support"),

@@ -1,4 +1,5 @@
 #pragma once
+#include "Isa.h"
 #include "OperatorSection.h"
 #include <stdint.h>
 

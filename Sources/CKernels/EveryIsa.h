@@ -1,0 +1,41 @@
+// Compiles one file of kernels once per instruction set. No include guard: each kernel file includes it.
+//
+//   #define KERNELS "ElementwiseKernels.h"     // defines its functions as K(name)
+//   #include "EveryIsa.h"
+//   void pare_x(...) { DISPATCH(x, ...); }     // calls x_avx512, x_avx2 or x_portable
+#include "Isa.h"
+
+#define K(name) name##_portable
+#define K_ISA PARE_ISA_PORTABLE
+#include KERNELS
+#undef K
+#undef K_ISA
+
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v3"))), apply_to = function)
+#define K(name) name##_avx2
+#define K_ISA PARE_ISA_AVX2
+#include KERNELS
+#undef K
+#undef K_ISA
+#pragma clang attribute pop
+
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v4"))), apply_to = function)
+#define K(name) name##_avx512
+#define K_ISA PARE_ISA_AVX512
+#include KERNELS
+#undef K
+#undef K_ISA
+#pragma clang attribute pop
+
+#define DISPATCH(name, ...)                                    \
+  do {                                                         \
+    switch (pare_isa_level()) {                                \
+      case PARE_ISA_AVX512: return name##_avx512(__VA_ARGS__); \
+      case PARE_ISA_AVX2: return name##_avx2(__VA_ARGS__);     \
+      default: return name##_portable(__VA_ARGS__);            \
+    }                                                          \
+  } while (0)
+#else
+#define DISPATCH(name, ...) return name##_portable(__VA_ARGS__)
+#endif
