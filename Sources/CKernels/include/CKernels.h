@@ -1,4 +1,6 @@
 #pragma once
+#include "BatchNorm.h"
+#include "ChannelBlocks.h"
 #include "Isa.h"
 #include "OperatorSection.h"
 #include <stdint.h>
