@@ -113,6 +113,9 @@ package struct Convolution: Sendable, Hashable {
 package enum UnaryOperation: String, Sendable, CaseIterable {
   case neg, abs, sqrt, rsqrt, exp, log, tanh, sigmoid, erf, relu, sign, floor, ceil, round, reciprocal, square, sin, cos
   case isNaN, isFinite, not
+  case exp2, expm1, log1p, log2, log10, tan, asin, acos, atan, sinh, cosh, asinh, acosh, atanh, trunc
+  case isInfinite, bitNot
+  case silu, gelu, geluTanh, mish, softplus
 }
 
 /// Functions of two elements.
@@ -120,6 +123,12 @@ package enum BinaryOperation: String, Sendable, CaseIterable {
   case add, sub, mul, div, pow, mod, maximum, minimum, and, or, xor
   /// Gradients: left the gradient of the result, right what the forward pass kept (input or result).
   case reluGradient, sigmoidGradient, tanhGradient
+  case atan2
+  /// Division rounded down, and its remainder, which has the sign of the divisor.
+  case floorDiv, floorMod
+  case shiftLeft, shiftRight
+  /// Gradients: left the gradient of the result, right the input.
+  case siluGradient, geluGradient, geluTanhGradient, mishGradient
 }
 
 /// Comparisons of two elements.

@@ -28,7 +28,8 @@ extension Tensor {
     let y = try Compute.backend.matmul(a.detached(), b.detached())
     guard a.records || b.records else { return y }
     let (p, q) = (a.detached(), b.detached())
-    return y.recorded("matmul", a, b) { g, pullback in
+    return y.recorded("matmul", a, b, repeatable: true) { g, pullback in
+      let (p, q) = (pullback.input(0, p), pullback.input(1, q))
       if pullback.needs(0) { try pullback.add(0, g.matmul(q.transposed()).reduced(to: p.shape)) }
       if pullback.needs(1) { try pullback.add(1, p.transposed().matmul(g).reduced(to: q.shape)) }
     }

@@ -90,8 +90,16 @@ extension Tensor {
     let axis = try shape.axis(axis, log ? "logSoftmax" : "softmax")
     let y = try Compute.backend.softmax(detached(), axis: axis, log: log)
     guard records else { return y }
-    return y.recorded("softmax", self) { g, pullback in
-      try pullback.add(0, Compute.backend.softmaxGradient(g, output: y, axis: axis, log: log))
+    return y.recorded("softmax", self, repeatable: true) { g, pullback in
+      guard pullback.createsGraph else {
+        return try pullback.add(0, Compute.backend.softmaxGradient(g, output: y, axis: axis, log: log))
+      }
+      let y = pullback.output(y)
+      if log {
+        try pullback.add(0, g - y.exp() * g.sum(axes: [axis], keepDims: true))
+      } else {
+        try pullback.add(0, y * (g - (g * y).sum(axes: [axis], keepDims: true)))
+      }
     }
   }
 
@@ -114,8 +122,9 @@ extension Tensor {
     let logs = try Compute.backend.softmax(logits, axis: 1, log: true)
     let loss = try Tensor.withoutGradient { () throws -> Tensor in try -(logs * target).sum() / Double(n) }
     guard records else { return loss }
-    return loss.recorded("crossEntropy", self) { g, pullback in
-      try pullback.add(0, (logs.exp() - target) * (g / Double(n)))
+    return loss.recorded("crossEntropy", self, repeatable: true) { g, pullback in
+      let chances = pullback.createsGraph ? try pullback.input(0, logits).softmax(axis: 1) : try logs.exp()
+      try pullback.add(0, (chances - target) * (g / Double(n)))
     }
   }
 
