@@ -1,4 +1,6 @@
 #pragma once
+#include "Convert.h"
+#include "Elementwise.h"
 #include "Isa.h"
 #include "OperatorSection.h"
 #include <stdint.h>

@@ -1,0 +1,199 @@
+import CKernels
+import Support
+import Tensor
+import TestSupport
+import Testing
+
+/// The CPU backend's own kernels against the plain reference: every operation, element type, layout, instruction set.
+@Suite(.serialized) struct KernelTests {
+  static let floats: [DType] = [.f32, .f64, .f16, .bf16]
+  static let integers: [DType] = [.i8, .u8, .i16, .u16, .i32, .i64]
+  static let levels: [pare_isa] = [PARE_ISA_PORTABLE, PARE_ISA_AVX2, PARE_ISA_AVX512]
+
+  /// Runs `body` on each instruction set that this processor has.
+  static func onEveryLevel(_ body: () throws -> Void) rethrows {
+    let before = pare_isa_level()
+    defer { pare_limit_isa(before) }
+    for level in levels where level.rawValue <= before.rawValue {
+      pare_limit_isa(level)
+      try body()
+    }
+  }
+
+  /// Numbers with everything in them that is special: zeros, infinities, NaN, denormals, ties, ends of the integers.
+  static func special(_ dtype: DType) throws -> Tensor {
+    var values: [Double] = [0, -0.0, 1, -1, 0.5, 1.5, 2.5, -2.5, 3, -3, 7, 100, 127, 128, -128, -129, 255, 256, 1e-3, 65504]
+    if dtype.isFloating {
+      values += [.infinity, -.infinity, .nan, 1e-40, -1e-40, .leastNonzeroMagnitude, 88.7, 89, -87, -103, 1e10, 3e9, -3e9, 1e19, 1e30, -1e30, 65520]
+    } else {
+      values += [2_147_483_647, -2_147_483_648, 9e18, -9e18]
+    }
+    return try Tensor(values + (0..<90).map { Double($0) * 0.37 - 16 }).converted(to: dtype)
+  }
+
+  /// Values densely, transposed, with steps, channels-last; where asked also so many that several threads take part.
+  static func layouts(_ dtype: DType, seed: UInt64, long isLong: Bool = false) throws -> [Tensor] {
+    let wide = try (Tensor.randn([2, 5, 6, 7], seed: seed) * 20).converted(to: dtype)
+    let long = try (Tensor.randn([3, isLong ? 33_000 : 700], seed: seed + 1) * 20).converted(to: dtype)
+    return try [
+      wide, wide.channelsLast(), wide.transposed(0, 3), wide.slice(axis: 3, from: 1, to: 7, step: 2),
+      wide.flipped(axis: 2), wide.select(axis: 0, index: 1), Tensor.zeros([0, 3], dtype), Tensor.scalar(3, dtype), long,
+      long.transposed(),
+    ]
+  }
+
+  /// What is wrong with the CPU backend's result beside the reference's; errors must be the same ones.
+  static func check(_ what: String, relative: Double = 0, absolute: Double = 0, _ body: () throws -> Tensor) throws -> String? {
+    let expected = Result { try Compute.withBackend(.reference) { () throws -> Tensor in try body() } }
+    let got = Result { try body() }
+    switch (got, expected) {
+    case (.success(let a), .success(let b)):
+      return try difference(a, b, absolute: absolute, relative: relative).map { "\(what): \($0)" }
+    case (.failure(let a), .failure(let b)):
+      return (a as? PareError)?.code == (b as? PareError)?.code ? nil : "\(what): threw \(a) instead of \(b)"
+    default: return "\(what): \(got) instead of \(expected)"
+    }
+  }
+
+  /// How far a result may be from the reference's: the functions' errors, and one rounding of a half.
+  static func tolerance(_ dtype: DType) -> Double {
+    switch dtype {
+    case .f16: 0x1p-10
+    case .bf16: 0x1p-7
+    case .f32: 6e-7
+    default: 1e-15
+    }
+  }
+
+  @Test(arguments: floats + integers + [.bool]) func unary(_ dtype: DType) throws {
+    try KernelTests.onEveryLevel {
+      for op in UnaryOperation.allCases {
+        let exact = !dtype.isFloating || [.neg, .abs, .sqrt, .relu, .sign, .floor, .ceil, .round, .isNaN, .isFinite].contains(op)
+        let tolerance = exact ? 0 : KernelTests.tolerance(dtype)
+        for x in try [KernelTests.special(dtype)] + KernelTests.layouts(dtype, seed: 1, long: op == .neg || op == .not) {
+          let wrong = try KernelTests.check("\(op) \(x.shape)", relative: tolerance, absolute: tolerance * 1e-6) {
+            try Compute.backend.unary(op, x)
+          }
+          #expect(wrong == nil)
+        }
+      }
+    }
+  }
+
+  @Test(arguments: floats + integers + [.bool]) func binary(_ dtype: DType) throws {
+    try KernelTests.onEveryLevel {
+      let special = try KernelTests.special(dtype)
+      let all = try special.reshaped([special.count, 1])
+      let long = dtype == .f32
+      let wide = try KernelTests.layouts(dtype, seed: 3, long: long), other = try KernelTests.layouts(dtype, seed: 5, long: long)
+      let row = try Tensor.randn([7], seed: 7).converted(to: dtype)
+      let channel = try (Tensor.randn([5, 1, 1], seed: 8) * 10).converted(to: dtype)
+      for op in BinaryOperation.allCases {
+        let exact = !dtype.isFloating || ![.pow, .sigmoidGradient, .tanhGradient].contains(op)
+        let tolerance = exact ? 0 : KernelTests.tolerance(dtype)
+        func check(_ a: Tensor, _ b: Tensor) throws {
+          var b = b
+          // What a gradient is multiplied with is a result of sigmoid or tanh; integers are divided by what is not 0.
+          if op == .sigmoidGradient || op == .tanhGradient, dtype.isFloating { b = try b.tanh() * 0.5 }
+          if op == .div || op == .mod, dtype.isInteger { b = try Tensor.where(b.eq(0), Tensor.scalar(3, dtype), b) }
+          let shape = try Shape.broadcast(a.shape, b.shape, "test")
+          let wrong = try KernelTests.check("\(op) \(a.shape) \(b.shape)", relative: tolerance, absolute: tolerance * 10) {
+            try Compute.backend.binary(op, a, b, shape)
+          }
+          #expect(wrong == nil)
+        }
+        try check(special, all)
+        for (a, b) in zip(wide, other) { try check(a, b) }
+        try check(wide[0], wide[1])
+        try check(wide[1], other[0])
+        try check(wide[8], wide[9].transposed())
+        try check(wide[0], row)
+        try check(channel, wide[1])
+        try check(wide[2], Tensor.scalar(2, dtype))
+        for number in [2.0, 0.5, -1, 1, 0, 3] where dtype.isFloating || number == number.rounded() && number >= 0 {
+          for swapped in [false, true] {
+            for a in [special, wide[3]] {
+              let wrong = try KernelTests.check("\(op) \(number) \(swapped)", relative: tolerance, absolute: tolerance * 1e-6) {
+                try Compute.backend.binary(op, a, number: number, swapped: swapped)
+              }
+              #expect(wrong == nil)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test(arguments: floats + integers + [.bool]) func comparisons(_ dtype: DType) throws {
+    try KernelTests.onEveryLevel {
+      let special = try KernelTests.special(dtype)
+      let column = try special.reshaped([special.count, 1])
+      let wide = try KernelTests.layouts(dtype, seed: 3), other = try KernelTests.layouts(dtype, seed: 5)
+      for op in Comparison.allCases {
+        for (a, b) in zip([special] + wide, [column] + other) {
+          let shape = try Shape.broadcast(a.shape, b.shape, "test")
+          #expect(try KernelTests.check("\(op) \(a.shape)") { try Compute.backend.compare(op, a, b, shape) } == nil)
+        }
+        for number in [0, 0.1, -0.1, 0.5, 1, 255, 255.5, 3e9, -3e9, 1e30, -1e30, 0x1p63, -0x1p63, .infinity, -.infinity, .nan, 1e-45] {
+          #expect(try KernelTests.check("\(op) \(number)") { try Compute.backend.compare(op, special, number: number) } == nil)
+        }
+      }
+    }
+  }
+
+  @Test(arguments: floats + integers + [.bool]) func choiceAndClip(_ dtype: DType) throws {
+    try KernelTests.onEveryLevel {
+      let wide = try KernelTests.layouts(dtype, seed: 3), other = try KernelTests.layouts(dtype, seed: 5)
+      for (a, b) in zip(wide, other) {
+        let mask = try Tensor.randn(a.shape, seed: 4).gt(0)
+        #expect(try KernelTests.check("select \(a.shape)") { try Compute.backend.select(mask, a, b, a.shape) } == nil)
+        let one = try Tensor.scalar(1, dtype)
+        #expect(try KernelTests.check("select 1 \(a.shape)") { try Compute.backend.select(mask, one, b, a.shape) } == nil)
+      }
+      #expect(try KernelTests.check("select row") {
+        try Compute.backend.select(Tensor([true, false, true, true, false, true, false]), wide[0], other[1], wide[0].shape)
+      } == nil)
+      for x in try [KernelTests.special(dtype)] + wide {
+        for (low, high) in [(-1.5, 2.5), (0, 1e30), (-.infinity, 5), (3, -3), (-1e10, 300)] {
+          #expect(try KernelTests.check("clip \(low) \(high)") { try Compute.backend.clip(x, low, high) } == nil)
+        }
+      }
+    }
+  }
+
+  @Test(arguments: floats + integers + [.bool]) func conversions(_ dtype: DType) throws {
+    try KernelTests.onEveryLevel {
+      for target in DType.allCases {
+        for x in try [KernelTests.special(dtype)] + KernelTests.layouts(dtype, seed: 9) {
+          #expect(try KernelTests.check("\(dtype) to \(target) \(x.shape)") { try Compute.backend.convert(x, to: target) } == nil)
+        }
+      }
+    }
+  }
+
+  /// Every pair of layouts, small and of many tiles, with the elements' sizes 1, 2, 4 and 8.
+  @Test(arguments: [DType.u8, .bf16, .f32, .f64]) func copies(_ dtype: DType) throws {
+    try KernelTests.onEveryLevel {
+      for shape in [[2, 3, 17, 40], [3, 20, 16, 16], [1, 64, 65, 1], [2, 1, 3, 5], [0, 2, 3, 4], [1, 3, 150, 230]] as [Shape] {
+        let x = try (Tensor.rand(shape, seed: 1) * 200).converted(to: dtype)
+        let expected = try x.scalars()
+        let views = try [x, x.channelsLast(), x.transposed(1, 3).contiguous().transposed(1, 3), x.transposed(2, 3).contiguous().transposed(2, 3)]
+        for view in views {
+          #expect(try view.scalars() == expected)
+          for target in views { #expect(try view.laidOut(target.layout).scalars() == expected) }
+        }
+        // Into parts of a larger tensor, and out of one.
+        let host = try Tensor.zeros(try Shape(shape.dimensions.map { $0 * 2 }), dtype)
+        var part = host
+        for axis in 0..<4 { part = try part.slice(axis: axis, from: axis % 2, step: 2) }
+        for view in views {
+          Compute.backend.copy(view, into: part)
+          #expect(try part.scalars() == expected)
+        }
+        #expect(try x.flipped(axis: 1).flipped(axis: 3).contiguous().flipped(axis: 3).flipped(axis: 1).scalars() == expected)
+        let wide = try x.slice(axis: 0, from: 0, to: Swift.min(1, shape[0])).expanded(to: shape)
+        #expect(try wide.channelsLast().scalars() == Compute.withBackend(.reference) { () throws -> [Double] in try wide.scalars() })
+      }
+    }
+  }
+}
