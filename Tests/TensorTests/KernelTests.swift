@@ -197,3 +197,81 @@ import Testing
     }
   }
 }
+
+extension KernelTests {
+  /// Sums of the reference and of the kernels are both in f64, in another order.
+  static func sumTolerance(_ dtype: DType) -> Double { dtype == .f64 ? 1e-13 : tolerance(dtype) * 2 }
+
+  @Test(arguments: floats + integers + [.bool]) func reductions(_ dtype: DType) throws {
+    let shapes: [Shape] = [[3, 4, 5, 6], [0, 3, 2, 2], [1, 1, 1, 300], [40, 33, 3, 2], [2, 70, 9, 8]]
+    try KernelTests.onEveryLevel {
+      for (number, shape) in shapes.prefix(dtype == .f32 ? 5 : 3).enumerated() {
+        let x = try (Tensor.randn(shape, seed: 11) * 3).converted(to: dtype)
+        for view in try [x, x.channelsLast(), x.transposed(0, 2), x.slice(axis: 1, step: 2)] {
+          for pattern in 0..<16 {
+            let axes = (0..<4).map { pattern >> $0 & 1 == 1 }
+            for op in Reduction.allCases where op != .prod || dtype.isInteger || number == 0 {
+              let wrong = try KernelTests.check(
+                "\(op) \(axes) \(view.shape) \(view.strides)", relative: KernelTests.sumTolerance(dtype),
+                absolute: dtype.isFloating ? KernelTests.tolerance(dtype) * 20 : 0) { try Compute.backend.reduce(op, view, axes: axes) }
+              #expect(wrong == nil)
+            }
+          }
+          for axis in 0..<4 where view.count > 0 {
+            for largest in [false, true] {
+              let wrong = try KernelTests.check("arg \(axis) \(view.strides)") {
+                try Compute.backend.argExtreme(view, axis: axis, largest: largest)
+              }
+              #expect(wrong == nil)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Wide, narrow, long: every way in which the work is cut; the threads do not change a bit, nor the instruction set.
+  @Test(arguments: [DType.f32, .f64, .bf16, .i32]) func reductionsOfManyElements(_ dtype: DType) throws {
+    var kept: [[[Double]]] = []
+    try KernelTests.onEveryLevel {
+      for (place, shape) in ([[200_001], [3, 40_000], [9_000, 17], [700, 150], [50, 16, 300], [4, 3000, 3]] as [Shape]).enumerated() {
+        let x = try (Tensor.randn(shape, seed: 12) * 3).converted(to: dtype)
+        var results: [[Double]] = []
+        for pattern in 1..<(1 << shape.rank) {
+          let axes = (0..<shape.rank).map { pattern >> $0 & 1 == 1 }
+          for op in [Reduction.sum, .max, .min] + (dtype.isFloating ? [.mean, .sumOfSquares, .sumOfMagnitudes] : []) {
+            let wrong = try KernelTests.check("\(op) \(axes) \(shape)", relative: KernelTests.sumTolerance(dtype),
+              absolute: dtype.isFloating ? KernelTests.tolerance(dtype) * 100 : 0) { try Compute.backend.reduce(op, x, axes: axes) }
+            #expect(wrong == nil)
+            let one = try Compute.withThreads(1) { () throws -> [Double] in try Compute.backend.reduce(op, x, axes: axes).scalars() }
+            #expect(try Compute.backend.reduce(op, x, axes: axes).scalars() == one)
+            results.append(one)
+          }
+        }
+        if kept.count <= place { kept.append(results) } else { #expect(kept[place] == results) }
+      }
+    }
+  }
+
+  @Test func oneNaNIsFoundEverywhere() throws {
+    try KernelTests.onEveryLevel {
+      for count in [1, 7, 16, 64, 65, 130, 1000] {
+        for place in Swift.Set([0, count / 3, count - 1]) {
+          var values = (0..<count).map { Double(($0 * 37) % 101) }
+          values[place] = .nan
+          for dtype in [DType.f32, .f64, .f16] {
+            let x = try Tensor(values).converted(to: dtype)
+            let columns = try x.reshaped([count, 1]).expanded(to: [count, 5]).contiguous()
+            for largest in [false, true] {
+              let op: Reduction = largest ? .max : .min
+              #expect(try Compute.backend.reduce(op, x, axes: [true]).item().isNaN)
+              #expect(try Compute.backend.argExtreme(x, axis: 0, largest: largest).item() == Double(place))
+              #expect(try Compute.backend.reduce(op, columns, axes: [true, false]).scalars().allSatisfy { $0.isNaN })
+              #expect(try Compute.backend.argExtreme(columns, axis: 0, largest: largest).scalars() == Array(repeating: Double(place), count: 5))
+            }
+          }
+        }
+      }
+    }
+  }
+}

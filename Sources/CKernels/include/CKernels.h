@@ -3,6 +3,7 @@
 #include "Elementwise.h"
 #include "Isa.h"
 #include "OperatorSection.h"
+#include "Reduce.h"
 #include <stdint.h>
 
 // Runs body(context, begin, end) over 0..<count, split evenly over at most `threads` threads of libgomp's pool: the one

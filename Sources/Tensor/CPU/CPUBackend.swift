@@ -13,10 +13,6 @@ struct CPUBackend: Backend {
     }
   }
 
-  func reduce(_ op: Reduction, _ x: Tensor, axes: [Bool]) throws -> Tensor { try reference.reduce(op, x, axes: axes) }
-  func argExtreme(_ x: Tensor, axis: Int, largest: Bool) throws -> Tensor {
-    try reference.argExtreme(x, axis: axis, largest: largest)
-  }
   func softmax(_ x: Tensor, axis: Int, log: Bool) throws -> Tensor { try reference.softmax(x, axis: axis, log: log) }
   func softmaxGradient(_ g: Tensor, output: Tensor, axis: Int, log: Bool) throws -> Tensor {
     try reference.softmaxGradient(g, output: output, axis: axis, log: log)
