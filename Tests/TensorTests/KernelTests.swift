@@ -1,4 +1,5 @@
 import CKernels
+import Glibc
 import Support
 import Tensor
 import TestSupport
@@ -270,6 +271,84 @@ extension KernelTests {
               #expect(try Compute.backend.argExtreme(columns, axis: 0, largest: largest).scalars() == Array(repeating: Double(place), count: 5))
             }
           }
+        }
+      }
+    }
+  }
+}
+
+extension KernelTests {
+  @Test(arguments: floats + [.i32]) func softmax(_ dtype: DType) throws {
+    try KernelTests.onEveryLevel {
+      for shape in [[3, 70, 5, 6], [4, 1, 3], [2, 0, 3], [5, 300], [70]] as [Shape] {
+        let x = try (Tensor.randn(shape, seed: 13) * 6).converted(to: dtype)
+        let g = try Tensor.randn(shape, seed: 14).channelsLast().converted(to: dtype)
+        for view in try [x, x.channelsLast(), x.transposed(0, -1), x.slice(axis: 0, step: 2)] {
+          let gradient = try view.shape == shape ? g : Tensor.randn(view.shape, seed: 15).converted(to: dtype)
+          for axis in shape.indices {
+            for log in [false, true] {
+              let tolerance = KernelTests.tolerance(dtype) * 4
+              #expect(try KernelTests.check("softmax \(axis) \(log) \(view.strides)", relative: tolerance, absolute: tolerance) {
+                try Compute.backend.softmax(view, axis: axis, log: log)
+              } == nil)
+              #expect(try KernelTests.check("gradient \(axis) \(log) \(view.strides)", relative: tolerance, absolute: tolerance * 8) {
+                try Compute.backend.softmaxGradient(gradient, output: view.softmax(axis: axis), axis: axis, log: log)
+              } == nil)
+            }
+          }
+        }
+      }
+      for row in [[-.infinity, -.infinity], [.infinity, 1], [.nan, 1], [1000, -1000]] as [[Double]] {
+        let x = try Tensor(row, shape: [2]).converted(to: dtype)
+        for view in try [x, x.reshaped([2, 1]).expanded(to: [2, 3])] where dtype.isFloating {
+          #expect(try KernelTests.check("softmax \(row)", relative: 1e-6) { try view.softmax(axis: 0) } == nil)
+          #expect(try KernelTests.check("log \(row)", relative: 1e-6) { try view.logSoftmax(axis: 0) } == nil)
+        }
+      }
+    }
+  }
+
+  /// Errors of the f32 functions in units in the last place, as `Math.h` states them, over numbers of every exponent.
+  @Test func functionsKeepTheirErrors() throws {
+    let step = 99_991
+    let all = stride(from: 0, through: Int(UInt32.max), by: step).map { Float(bitPattern: UInt32($0)) }
+    let x = try Tensor(all)
+    let limits: [(UnaryOperation, Double, (Double) -> Double)] = [
+      (.exp, 1.1, Glibc.exp), (.log, 0.8, Glibc.log), (.tanh, 2.4, Glibc.tanh), (.sigmoid, 2.4, { 1 / (1 + Glibc.exp(-$0)) }),
+      (.erf, 1.3, Glibc.erf), (.sin, 1.6, Glibc.sin), (.cos, 1.6, Glibc.cos),
+    ]
+    try KernelTests.onEveryLevel {
+      for (op, limit, function) in limits {
+        let values = try Compute.backend.unary(op, x).values(as: Float.self)
+        var worst = (ulps: 0.0, at: Float(0))
+        for (v, got) in zip(all, values) {
+          let exact = function(Double(v))
+          let near = Float(exact)
+          if near.isNaN || near.isInfinite {
+            #expect(got.isNaN == near.isNaN && (near.isNaN || got == near || got.magnitude == .greatestFiniteMagnitude), "\(op)(\(v)) = \(got)")
+            continue
+          }
+          let ulps = (Double(got) - exact).magnitude / Double(Swift.max(near.ulp, .leastNonzeroMagnitude))
+          if !(ulps <= worst.ulps) { worst = (ulps, v) }
+        }
+        #expect(worst.ulps <= limit, "\(op)(\(worst.at)) is wrong by \(worst.ulps) ulp")
+      }
+    }
+  }
+
+  @Test func powersAndRemainders() throws {
+    let bases = try Tensor.randn([400, 1], seed: 21).exp() * 3, exponents = try Tensor.randn([300], seed: 22) * 9
+    let (b, e) = (try bases.values(as: Float.self), try exponents.values(as: Float.self))
+    try KernelTests.onEveryLevel {
+      let powers = try bases.pow(exponents).values(as: Float.self)
+      let remainders = try (bases * 1000).mod(exponents).values(as: Float.self)
+      for i in b.indices {
+        for j in e.indices {
+          let exact = Glibc.pow(Double(b[i]), Double(e[j]))
+          let (power, near) = (powers[i * 300 + j], Float(exact))
+          if near.isInfinite || near < .leastNormalMagnitude { continue }
+          #expect((Double(power) - exact).magnitude <= 0.51 * Double(near.ulp), "\(b[i])^\(e[j])")
+          #expect(remainders[i * 300 + j] == Glibc.fmodf(b[i] * 1000, e[j]), "\(b[i] * 1000) mod \(e[j])")
         }
       }
     }

@@ -13,11 +13,6 @@ struct CPUBackend: Backend {
     }
   }
 
-  func softmax(_ x: Tensor, axis: Int, log: Bool) throws -> Tensor { try reference.softmax(x, axis: axis, log: log) }
-  func softmaxGradient(_ g: Tensor, output: Tensor, axis: Int, log: Bool) throws -> Tensor {
-    try reference.softmaxGradient(g, output: output, axis: axis, log: log)
-  }
-
   func matmul(_ a: Tensor, _ b: Tensor) throws -> Tensor {
     guard supports(.matmul, a.dtype) else { return try reference.matmul(a, b) }
     return try BLAS.matmul(a, b)
