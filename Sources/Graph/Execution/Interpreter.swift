@@ -121,10 +121,11 @@ public struct Interpreter: Sendable {
   ///   - training: batch statistics and dropout in force; new running statistics are reported.
   ///   - parameters: tracked leaves that take the place of parameters, each projected by its representation.
   ///   - seed: of dropout.
+  ///   - autocast: mixed precision; outputs and taps come back in f32.
   /// - Throws: `argument` or `shape` naming an input that is missing or does not fit; errors of operators with the layer.
   public func run(
     _ inputs: [String: Tensor], taps: [String] = [], training: Bool = false, parameters: [String: Tensor]? = nil,
-    seed: UInt64 = 0
+    seed: UInt64 = 0, autocast: Autocast? = nil
   ) throws -> Execution {
     var values = initial
     try bind(inputs, to: &values)
@@ -152,6 +153,7 @@ public struct Interpreter: Sendable {
       context.epilogue.relu = step.relu
       arguments.removeAll(keepingCapacity: true)
       for slot in step.inputs { arguments.append(slot < 0 ? nil : values[slot]) }
+      try autocast?.cast(&arguments, for: step.node, step.op.precision)
       let results: [Tensor]
       do { results = try step.op.forward(step.node, arguments, &context) } catch let error as PareError {
         throw error.located(layer: step.node.name, op: step.node.op)
@@ -173,9 +175,10 @@ public struct Interpreter: Sendable {
       guard let slot = slots[port.name], let value = values[slot] else {
         throw PareError(.internal, "output '\(port.name)' was not computed")
       }
-      outputs[port.name] = value
+      outputs[port.name] = try autocast?.widened(value) ?? value
     }
-    return Execution(outputs: outputs, taps: tapped.compactMapValues { collected[$0] }, statistics: context.statistics)
+    let seen = try tapped.compactMapValues { slot in try collected[slot].map { try autocast?.widened($0) ?? $0 } }
+    return Execution(outputs: outputs, taps: seen, statistics: context.statistics)
   }
 
   private func tapSlot(_ name: String) throws -> Int {

@@ -4,6 +4,7 @@ import Tensor
 /// Convolution of `[N, C, H, W]` (or `[N, C, L]`) with weight `[M, C/group, kh, kw]` and an optional bias `[M]`.
 struct ConvOperator: Operator {
   static let name = "Conv"
+  var precision: PrecisionPolicy { .narrow }
   var arity: ClosedRange<Int> { 2...3 }
   var fuses: Epilogue.Kinds { .relu }
 

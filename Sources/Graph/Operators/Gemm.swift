@@ -4,6 +4,7 @@ import Tensor
 /// alpha A' B' + beta C, where A' and B' are A and B or their transposes: a linear layer has transB and weight `[out, in]`.
 struct GemmOperator: Operator {
   static let name = "Gemm"
+  var precision: PrecisionPolicy { .narrow }
   var arity: ClosedRange<Int> { 2...3 }
   var fuses: Epilogue.Kinds { .relu }
 

@@ -12,6 +12,9 @@ public protocol Operator: Sendable {
   static var domain: String { get }
   init()
 
+  /// The float type that the operator computes in while a model runs in mixed precision. Default: f32.
+  var precision: PrecisionPolicy { get }
+
   /// How many inputs the operator takes, absent optional ones included.
   var arity: ClosedRange<Int> { get }
 
@@ -38,6 +41,7 @@ extension Operator {
   public static var domain: String { "" }
   public var arity: ClosedRange<Int> { 1...1 }
   public var fuses: Epilogue.Kinds { [] }
+  public var precision: PrecisionPolicy { .full }
   public func macs(_ node: Node, _ inputs: [ValueType?], _ outputs: [ValueType], weights: [Int?]) throws -> Int { 0 }
   public func channels(_ node: Node, _ flow: inout ChannelFlow) throws {
     flow.blockAll("\(node.op) '\(node.name)' declares no channel flow")
