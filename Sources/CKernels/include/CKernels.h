@@ -5,6 +5,7 @@
 #include "Elementwise.h"
 #include "Isa.h"
 #include "OperatorSection.h"
+#include "Optimizers.h"
 #include "Reduce.h"
 #include "Softmax.h"
 #include <stdint.h>

@@ -1,4 +1,3 @@
-import Glibc
 import Support
 import Tensor
 
@@ -20,8 +19,9 @@ public struct Adam: Optimizer {
   }
 
   public mutating func updated(_ name: String, _ value: Tensor, gradient: Tensor) throws -> Tensor {
-    let gradient = weightDecay == 0 ? gradient : try gradient + value * weightDecay
-    return try state.adamStep(name, value, gradient, learningRate, betas, epsilon)
+    var options = Tensor.AdamOptions(rate: learningRate)
+    (options.decay, options.betas, options.epsilon) = (weightDecay, betas, epsilon)
+    return try state.adamStep(name, value, gradient, options)
   }
 }
 
@@ -44,30 +44,24 @@ public struct AdamW: Optimizer {
   }
 
   public mutating func updated(_ name: String, _ value: Tensor, gradient: Tensor) throws -> Tensor {
-    let value = weightDecay == 0 ? value : try value * (1 - learningRate * weightDecay)
-    return try state.adamStep(name, value, gradient, learningRate, betas, epsilon)
+    var options = Tensor.AdamOptions(rate: learningRate)
+    (options.decoupledDecay, options.betas, options.epsilon) = (weightDecay, betas, epsilon)
+    return try state.adamStep(name, value, gradient, options)
   }
 }
 
 extension OptimizerState {
-  /// The step that Adam and AdamW share: moments, their bias correction, and the move.
+  /// The step that Adam and AdamW share, with the moments that are kept by name.
   fileprivate mutating func adamStep(
-    _ name: String, _ value: Tensor, _ gradient: Tensor, _ learningRate: Double, _ betas: (Double, Double),
-    _ epsilon: Double
+    _ name: String, _ value: Tensor, _ gradient: Tensor, _ options: Tensor.AdamOptions
   ) throws -> Tensor {
-    var step = 1
-    var first = try gradient * (1 - betas.0)
-    var second = try gradient * gradient * (1 - betas.1)
-    if let m = self.value("first", name, like: value), let v = self.value("second", name, like: value) {
-      first = try m * betas.0 + first
-      second = try v * betas.1 + second
-      step = steps[name, default: 0] + 1
-    }
+    var moments: (first: Tensor, second: Tensor)?
+    if let m = self.value("first", name, like: value), let v = self.value("second", name, like: value) { moments = (m, v) }
+    let step = moments == nil ? 1 : steps[name, default: 0] + 1
+    let next = try Tensor.adamStep(value, gradient: gradient, moments: moments, step: step, options)
     steps[name] = step
-    slots["first", default: [:]][name] = first
-    slots["second", default: [:]][name] = second
-    let scale = learningRate / (1 - pow(betas.0, Double(step)))
-    let correction = (1 - pow(betas.1, Double(step))).squareRoot()
-    return try value - first / (second.sqrt() / correction + epsilon) * scale
+    slots["first", default: [:]][name] = next.first
+    slots["second", default: [:]][name] = next.second
+    return next.value
   }
 }

@@ -22,14 +22,11 @@ public struct SGD: Optimizer {
   }
 
   public mutating func updated(_ name: String, _ value: Tensor, gradient: Tensor) throws -> Tensor {
-    var direction = gradient
-    if weightDecay != 0 { direction = try direction + value * weightDecay }
-    if momentum != 0 {
-      let velocity = try state.value("momentum", name, like: value).map { try $0 * momentum + direction } ?? direction
-      state.slots["momentum", default: [:]][name] = velocity
-      direction = nesterov ? try direction + velocity * momentum : velocity
-    }
+    let (next, velocity) = try Tensor.sgdStep(
+      value, gradient: gradient, velocity: state.value("momentum", name, like: value), rate: learningRate,
+      momentum: momentum, decay: weightDecay, nesterov: nesterov)
+    if let velocity { state.slots["momentum", default: [:]][name] = velocity }
     state.steps[name, default: 0] += 1
-    return try value - direction * learningRate
+    return next
   }
 }
