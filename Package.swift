@@ -73,7 +73,7 @@ let package = Package(
 
     .target(name: "TestSupport", dependencies: engine, path: "Tests/TestSupport"),
     tests("SupportTests", ["Support"]),
-    tests("TensorTests", ["Support", "Tensor"]),
+    tests("TensorTests", ["Support", "Tensor", "CKernels"]),
     tests("GraphTests", engine),
     tests("FormatsTests", engine + ["Formats", orderedCollections]),
     tests("TrainingTests", engine + ["Formats", "Training"]),

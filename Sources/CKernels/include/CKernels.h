@@ -1,6 +1,12 @@
 #pragma once
+#include "BatchNorm.h"
+#include "ChannelBlocks.h"
+#include "Convert.h"
+#include "Elementwise.h"
 #include "Isa.h"
 #include "OperatorSection.h"
+#include "Reduce.h"
+#include "Softmax.h"
 #include <stdint.h>
 
 // Runs body(context, begin, end) over 0..<count, split evenly over at most `threads` threads of libgomp's pool: the one

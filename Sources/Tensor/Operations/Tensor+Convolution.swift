@@ -9,15 +9,17 @@ extension Tensor {
   /// - Parameters:
   ///   - padding: ONNX pads, begins then ends ([top, left, bottom, right]); or one number for each axis; or one for all.
   ///   - strides, dilations: one for each spatial axis, or one for all.
+  ///   - relu: whether negative results become 0.
   /// - Throws: `shape`, `dtype`, `argument`.
   public func conv(
-    weight: Tensor, bias: Tensor? = nil, strides: [Int] = [1], padding: [Int] = [0], dilations: [Int] = [1], groups: Int = 1
+    weight: Tensor, bias: Tensor? = nil, strides: [Int] = [1], padding: [Int] = [0], dilations: [Int] = [1], groups: Int = 1,
+    relu: Bool = false
   ) throws -> Tensor {
     if rank == 3, weight.rank == 3 {
       let (begin, end) = padding.count == 2 ? (padding[0], padding[1]) : (padding.first ?? 0, padding.first ?? 0)
       return try unsqueezed(2).conv(
         weight: weight.unsqueezed(2), bias: bias, strides: [1] + strides, padding: [0, begin, 0, end],
-        dilations: [1] + dilations, groups: groups
+        dilations: [1] + dilations, groups: groups, relu: relu
       ).squeezed(2)
     }
     guard rank == 4, weight.rank == 4 else {
@@ -47,12 +49,14 @@ extension Tensor {
     try p.window.check("conv", shape)
 
     let (x, w) = (detached(), weight.detached())
-    let y = try Compute.backend.convolution(x, w, bias?.detached(), p)
+    let y = try Compute.backend.convolution(x, w, bias?.detached(), p, relu: relu)
     guard records || weight.records || bias?.records == true else { return y }
     let hasBias = bias != nil
     let geometry = p
+    let mask = relu ? y : nil
     return y.recorded("conv", from: [self, weight] + (bias.map { [$0] } ?? [])) { g, pullback in
       let backend = Compute.backend
+      let g = try mask.map { try backend.binary(.reluGradient, g, $0, g.shape) } ?? g
       if pullback.needs(0) {
         try pullback.add(0, backend.convolutionInputGradient(g, w, inputShape: x.shape, geometry))
       }
@@ -109,7 +113,7 @@ extension Tensor {
     if records || weight.records {
       plain = y.recorded("convTranspose", self, weight) { g, pullback in
         let backend = Compute.backend
-        if pullback.needs(0) { try pullback.add(0, backend.convolution(g, k, nil, g0)) }
+        if pullback.needs(0) { try pullback.add(0, backend.convolution(g, k, nil, g0, relu: false)) }
         if pullback.needs(1) {
           try pullback.add(1, backend.convolutionWeightGradient(x, g, weightShape: k.shape, bias: false, g0).weight)
         }

@@ -3,12 +3,18 @@
 struct LoopNest {
   /// Elements per part of parallel work.
   static let grain = 32768
+  private let grain: Int
 
   private(set) var sizes = Dims()
   private(set) var strides = InlineArray<4, Dims>(repeating: Dims())
 
   /// - Parameter layouts: strides of each operand in `shape`, 0 along axes over which it is broadcast.
-  init(_ shape: Shape, _ first: Dims, _ second: Dims, _ third: Dims = Dims(), _ fourth: Dims = Dims()) {
+  /// - Parameter grain: positions per part of parallel work, fewer where much is done at each.
+  init(
+    _ shape: Shape, _ first: Dims, _ second: Dims, _ third: Dims = Dims(), _ fourth: Dims = Dims(),
+    grain: Int = LoopNest.grain
+  ) {
+    self.grain = grain
     var order = Dims()
     for i in 0..<shape.rank where shape.dims[i] != 1 {
       var k = order.rank
@@ -62,13 +68,13 @@ struct LoopNest {
     if n == 0 || outer == 0 { return }
     if outer == 1 {
       let (a, b, c, d) = (inner(0), inner(1), inner(2), inner(3))
-      Compute.parallel(n, grain: LoopNest.grain) { part in
+      Compute.parallel(n, grain: grain) { part in
         let i = part.lowerBound
         body(part.count, i * a, i * b, i * c, i * d)
       }
       return
     }
-    Compute.parallel(outer, grain: max(1, LoopNest.grain / n)) { part in
+    Compute.parallel(outer, grain: max(1, grain / n)) { part in
       var index = Dims(repeating: 0, rank: last)
       var rest = part.lowerBound
       var (a, b, c, d) = (0, 0, 0, 0)

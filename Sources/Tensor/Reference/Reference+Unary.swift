@@ -84,7 +84,7 @@ extension ReferenceBackend {
     case .neg: return try Tensor.map1(x, d) { (v: T) in 0 &- v }
     case .abs: return try Tensor.map1(x, d) { (v: T) in v < 0 ? 0 &- v : v }
     case .relu: return try Tensor.map1(x, d) { (v: T) in v < 0 ? 0 : v }
-    case .sign: return try Tensor.map1(x, d) { (v: T) in v > 0 ? 1 : v < 0 ? 0 &- 1 : 0 }
+    case .sign: return try Tensor.map1(x, d) { (v: T) -> T in v > 0 ? 1 : v < 0 ? 0 &- 1 : 0 }
     case .square: return try Tensor.map1(x, d) { (v: T) in v &* v }
     case .floor, .ceil, .round, .trunc: return x
     case .bitNot: return try Tensor.map1(x, d) { (v: T) in ~v }
