@@ -6,8 +6,7 @@ extension CPUBackend {
   func unary(_ op: UnaryOperation, _ x: Tensor) throws -> Tensor {
     if x.dtype.isInteger, op == .floor || op == .ceil || op == .round { return x }
     // The reference says what is wrong.
-    guard op.takes(x.dtype) else { return try reference.unary(op, x) }
-    let code = op.code
+    guard op.takes(x.dtype), let code = op.code else { return try reference.unary(op, x) }
     return try mapped(x, op.isTest ? .bool : x.dtype) { pare_unary(code, $0, $1, $2) }
   }
 
@@ -18,20 +17,20 @@ extension CPUBackend {
 
   func binary(_ op: BinaryOperation, _ a: Tensor, _ b: Tensor, _ shape: Shape) throws -> Tensor {
     let dtype = a.dtype
-    guard op.takes(dtype) else { return try reference.binary(op, a, b, shape) }
+    guard op.takes(dtype), let code = op.code else { return try reference.binary(op, a, b, shape) }
     if dtype.isInteger, op == .div || op == .mod {
       let zero = try reduce(.any, compare(.eq, b, number: 0), axes: Array(repeating: true, count: b.rank))
       guard zero.pointer(UInt8.self)[0] == 0 else {
         throw PareError(.argument, "[\(op.rawValue)] a divisor of \(dtype) elements is 0", op: op.rawValue)
       }
     }
-    let (code, type) = (op.code, dtype.element)
+    let type = dtype.element
     return try mapped(a, b, shape, dtype) { pare_binary(code, type, $0, $1, $2, $3) }
   }
 
   func binary(_ op: BinaryOperation, _ a: Tensor, number: Double, swapped: Bool) throws -> Tensor {
     let dtype = a.dtype
-    guard dtype.isFloating, op.takesNumber else {
+    guard dtype.isFloating, op.takesNumber, let code = op.code else {
       if dtype.isFloating { return try reference.binary(op, a, number: number, swapped: swapped) }
       let b = try Tensor.full([], number, dtype)
       return swapped ? try binary(op, b, a, a.shape) : try binary(op, a, b, a.shape)
@@ -41,7 +40,7 @@ extension CPUBackend {
       if number == 2 { return try unary(.square, a) }
       if number == -1 { return try unary(.reciprocal, a) }
     }
-    let (code, type) = (op.code, dtype.element)
+    let type = dtype.element
     return try withScalar(number, dtype) { number in
       try mapped(a, dtype) {
         swapped ? pare_binary(code, type, $0, number, $1, $2) : pare_binary(code, type, $0, $1, number, $2)
@@ -184,7 +183,8 @@ extension UnaryOperation {
     }
   }
 
-  fileprivate var code: pare_unary_op {
+  /// Nil: the reference alone computes it.
+  fileprivate var code: pare_unary_op? {
     switch self {
     case .neg: PARE_NEG
     case .abs: PARE_ABS
@@ -207,6 +207,7 @@ extension UnaryOperation {
     case .isNaN: PARE_IS_NAN
     case .isFinite: PARE_IS_FINITE
     case .not: PARE_NOT
+    default: nil
     }
   }
 }
@@ -223,7 +224,8 @@ extension BinaryOperation {
   /// Whether one operand may be a number of a float type.
   fileprivate var takesNumber: Bool { !isLogical && !isGradient }
 
-  fileprivate var code: pare_binary_op {
+  /// Nil: the reference alone computes it.
+  fileprivate var code: pare_binary_op? {
     switch self {
     case .add: PARE_ADD
     case .sub: PARE_SUB
@@ -239,6 +241,7 @@ extension BinaryOperation {
     case .reluGradient: PARE_RELU_GRADIENT
     case .sigmoidGradient: PARE_SIGMOID_GRADIENT
     case .tanhGradient: PARE_TANH_GRADIENT
+    default: nil
     }
   }
 }
