@@ -42,7 +42,7 @@ extension ScriptingTests {
         same(x:norm{p=1, axis=2}:totable(), {7, 4}); same(x:norm(0):reshape{1}:totable(), {5}); same(x:norm{p=1/0}:reshape{1}:totable(), {3}); same(x:norm{axis=1, keepdim=true}.shape, {1, 3})
         same(x:norm(1, {axis=1}):totable(), {5, 3, 3}); same(tensor{3, 4}:norm():reshape{1}:totable(), {5})
         same(x:argmax():totable(), {0, 0}); same(x:argmax{select_last_index=true}:totable(), {2, 1}); same(x:argmin{axis=1}:totable(), {1, 0, 1}); fails("argument", x.argmax, x, {axis={1, 2}})
-        local v, i = x:median{axis=2}; same(v:totable(), {3, 2}); same(i:totable(), {2, 1}); assert(x:median():item() == 2)
+        local v, i = x:median{axis=2}; same(v:totable(), {3, 2}); same(i:totable(), {0, 0}); assert(x:median():item() == 2)
         same(x:cumsum(2)[1]:totable(), {3, 4, 7}); same(x:cumsum(-1, {exclusive=true, reverse=true})[1]:totable(), {4, 3, 0}); same(x:cumprod(1)[2]:totable(), {6, 2, 0})
         local c, e = x:histogram{bins=3}; same(c:totable(), {1, 1, 4}); same(e:totable(), {0, 1, 2, 3}); c = x:histogram{bins=2, min=1, max=2}; same(c:totable(), {1, 2})
         fails("argument", x.histogram, x, {min=3, max=1})
