@@ -205,6 +205,14 @@ struct Call {
     }
   }
 
+  /// A list of integers, or one integer.
+  func oneOrMoreIntegers(_ index: Int) throws -> [Int] {
+    lua.isTable(index + offset) ? try integers(index) : [try integer(index)]
+  }
+
+  /// Whether the options stand at this place, where a positional argument could have been: `x:norm{p=1}`.
+  func isOptions(_ index: Int) -> Bool { lua.isTable(index + offset) }
+
   /// A shape: a list of sizes.
   func shape(_ index: Int) throws -> Shape {
     let sizes = try integers(index)
@@ -234,8 +242,8 @@ struct Call {
   }
 
   /// The named options, with those called `raw` as they came: data sets, callbacks, what has no parameter type.
-  func options(raw: Set<String>) throws -> (Arguments, [String: LuaValue]) {
-    let index = function.style == .table ? 1 : function.positional.count + 1
+  func options(raw: Set<String>, at position: Int? = nil) throws -> (Arguments, [String: LuaValue]) {
+    let index = position ?? (function.style == .table ? 1 : function.positional.count + 1)
     let entry = Entry(
       name: function.name, summary: function.summary, parameters: function.options.filter { !raw.contains($0.name) })
     if isNone(index) { return (try Arguments(entry), [:]) }
@@ -261,6 +269,11 @@ struct Call {
   func push(_ tensor: Tensor) throws -> Int {
     try lua.push(object: TensorHandle(tensor), bytes: tensor.byteCount)
     return 1
+  }
+
+  /// Pushes a list of tensors as a table.
+  func push(_ tensors: [Tensor]) throws -> Int {
+    try push(.table(Conversion.list(tensors, state) { try state.value(object: TensorHandle($0), bytes: $0.byteCount) }))
   }
 
   func push(_ model: Model) throws -> Int {

@@ -17,7 +17,7 @@ enum TensorConstructors {
       got: "'\(name)'", suggestion: Suggestion.didYouMean(name, among: all))
   }
 
-  private static func type(_ options: Arguments, _ call: Call) throws -> DType {
+  static func type(_ options: Arguments, _ call: Call) throws -> DType {
     try type(options.string("dtype"), in: call.function.name)
   }
 
@@ -64,7 +64,9 @@ enum TensorConstructors {
     }
   }
 
-  static var all: [Function] {
+  static var all: [Function] { makers + functions }
+
+  private static var makers: [Function] {
     [
       Function("tensor.zeros", [shape], options: [dtype], "Zeros", example: "tensor.zeros({2, 3}, {dtype=\"f64\"})") { call in
         try call.push(Tensor.zeros(call.shape(1), type(call.options(), call)))

@@ -40,7 +40,7 @@ enum TensorMethods {
   }
 
   /// Axes from the option `axis`: one or a list, counted from 1 or from the end.
-  private static func axes(_ raw: LuaValue?, rank: Int, _ name: String) throws -> [Int]? {
+  static func axes(_ raw: LuaValue?, rank: Int, _ name: String) throws -> [Int]? {
     func position(_ value: LuaValue) throws -> Int {
       switch value {
       case .integer(let index): return try Axis.position(index, rank: rank, in: name)
@@ -59,7 +59,7 @@ enum TensorMethods {
 
   // MARK: Families of methods
 
-  private static func unary(
+  static func unary(
     _ name: String, _ summary: String, _ operation: @escaping (Tensor) throws -> Tensor
   ) -> Function {
     Function("x:" + name, summary) { call in
@@ -68,7 +68,7 @@ enum TensorMethods {
     }
   }
 
-  private static func comparison(
+  static func comparison(
     _ name: String, _ summary: String, _ operation: @escaping (Tensor, Tensor) throws -> Tensor
   ) -> Function {
     Function("x:" + name, [.tensor("y", doc: "A tensor or a number")], summary) { call in
@@ -77,12 +77,12 @@ enum TensorMethods {
     }
   }
 
-  private static let reductionOptions: [ParameterSpec] = [
+  static let reductionOptions: [ParameterSpec] = [
     .integer("axis", optional: true, doc: "Axis or list of axes, from 1; all when absent"),
     .boolean("keepdim", default: false, doc: "Keeps reduced axes with size 1"),
   ]
 
-  private static func reduction(
+  static func reduction(
     _ name: String, _ summary: String, _ operation: @escaping (Tensor, [Int]?, Bool) throws -> Tensor
   ) -> Function {
     Function("x:" + name, options: reductionOptions, summary, example: "x:\(name){axis=1, keepdim=true}") { call in
@@ -114,7 +114,10 @@ enum TensorMethods {
 
   // MARK: The methods
 
-  static var all: [Function] { elementwise + comparisons + reductions + views + linear + conversion + gradients }
+  static var all: [Function] {
+    elementwise + comparisons + reductions + views + linear + conversion + gradients + elementMath + activations + statistics
+      + indexing + structure + normalization + losses
+  }
 
   private static var elementwise: [Function] {
     [
@@ -199,15 +202,6 @@ enum TensorMethods {
             axes: axes(raw["axis"], rank: x.rank, "x:var"), unbiased: options.boolean("unbiased"),
             keepDims: options.boolean("keepdim")))
       },
-      Function("x:argmax", options: reductionOptions, "0-based position of the largest element, along an axis (default -1)") { call in
-        let x = try call.receiver(TensorHandle.self).value
-        let (options, raw) = try call.options(raw: ["axis"])
-        let axis = try axes(raw["axis"] ?? .integer(-1), rank: x.rank, "x:argmax")?.first ?? 0
-        return try call.push(x.argmax(axis: axis, keepDims: options.boolean("keepdim")))
-      },
-      Function("x:norm", [.number("p", optional: true)], "The p-norm of all elements (default 2)", example: "x:norm(1)") { call in
-        try call.push(call.receiver(TensorHandle.self).value.norm(call.optionalNumber(1) ?? 2))
-      },
       Function("x:quantile", [.number("q", in: 0...1)], "The q-quantile of all elements, linearly interpolated", example: "x:quantile(0.9)") { call in
         try call.push(call.receiver(TensorHandle.self).value.quantile(call.number(1)))
       },
@@ -224,7 +218,7 @@ enum TensorMethods {
     ]
   }
 
-  private static func truth(_ x: Tensor) throws -> Tensor { x.dtype == .bool ? x : try x.ne(0) }
+  static func truth(_ x: Tensor) throws -> Tensor { x.dtype == .bool ? x : try x.ne(0) }
 
   private static var views: [Function] {
     [
@@ -280,24 +274,36 @@ enum TensorMethods {
         example: "x:index(1, tensor({2, 0}, {dtype=\"i64\"}))"
       ) { call in
         let x = try call.receiver(TensorHandle.self).value
-        let indices = try call.tensor(2)
-        let whole = try indices.dtype.isFloating ? integral(indices) : indices
-        return try call.push(x.gather(axis: call.axis(1, rank: x.rank), indices: whole.converted(to: .i64)))
+        return try call.push(x.gather(axis: call.axis(1, rank: x.rank), indices: indices(call, 2)))
       },
     ]
   }
 
-  private static func integral(_ indices: Tensor) throws -> Tensor {
-    guard try indices.detached().scalars().allSatisfy({ Int(exactly: $0) != nil }) else {
-      throw PareError(.dtype, "x:index: indices", argument: "indices", expected: "integers", got: "\(indices.dtype) with fractions")
+  /// Positions as i64; floats of integral value are taken.
+  static func indices(_ call: Call, _ index: Int) throws -> Tensor { try whole(call.tensor(index), "\(call.function.name): indices") }
+
+  static func whole(_ numbers: Tensor, _ what: String) throws -> Tensor {
+    if numbers.dtype.isFloating {
+      guard try numbers.detached().scalars().allSatisfy({ Int(exactly: $0) != nil }) else {
+        throw PareError(.dtype, what, argument: "indices", expected: "integers", got: "\(numbers.dtype) with fractions")
+      }
     }
-    return indices.detached()
+    return try numbers.detached().converted(to: .i64)
   }
 
   private static var linear: [Function] {
     [
       Function("x:matmul", [.tensor("y")], "Matrix product; leading axes are batches", example: "x:matmul(w:t())") { call in
         try call.push(call.receiver(TensorHandle.self).value.matmul(call.tensor(1)))
+      },
+      Function("x:dot", [.tensor("y")], "Sum of the products of two vectors") { call in
+        try call.push(call.receiver(TensorHandle.self).value.dot(call.tensor(1)))
+      },
+      Function("x:outer", [.tensor("y")], "All products of two vectors, as a matrix", example: "tensor{1, 2}:outer(tensor{3, 4})") { call in
+        try call.push(call.receiver(TensorHandle.self).value.outer(call.tensor(1)))
+      },
+      Function("x:kron", [.tensor("y")], "Kronecker product") { call in
+        try call.push(call.receiver(TensorHandle.self).value.kron(call.tensor(1)))
       },
       Function("x:svd", "Thin singular value decomposition: u, s, vt", example: "u, s, vt = x:svd()") { call in
         let (u, s, vt) = try call.receiver(TensorHandle.self).value.svd()
@@ -349,12 +355,16 @@ enum TensorMethods {
         try call.push(call.receiver(TensorHandle.self).value.detached())
       },
       Function(
-        "x:backward", [.tensor("seed", optional: true)], "Computes the gradients of this value and fills the leaves' grad",
-        example: "loss:backward(); print(w.grad)"
+        "x:backward", [.tensor("seed", optional: true)],
+        options: [.boolean("create_graph", default: false, doc: "Records the pass, so that gradients can be differentiated again")],
+        "Computes the gradients of this value and fills the leaves' grad", example: "loss:backward(); print(w.grad)"
       ) { call in
         let x = try call.receiver(TensorHandle.self).value
-        let seed = call.isNone(1) ? nil : try call.tensor(1)
-        call.environment.leaves.fill(try x.backward(seed: seed))
+        // `x:backward{create_graph=true}` has no seed.
+        let isSeeded = !call.isNone(1) && !call.isOptions(1)
+        let options = try call.isOptions(1) ? call.options(at: 1) : call.options()
+        let seed = isSeeded ? try call.tensor(1) : nil
+        call.environment.leaves.fill(try x.backward(seed: seed, createGraph: options.boolean("create_graph")))
         return 0
       },
     ]

@@ -183,7 +183,7 @@ extension UnaryOperation {
     }
   }
 
-  /// Nil: the reference does it.
+  /// Nil: the reference alone computes it.
   fileprivate var code: pare_unary_op? {
     switch self {
     case .neg: PARE_NEG
@@ -224,7 +224,7 @@ extension BinaryOperation {
   /// Whether one operand may be a number of a float type.
   fileprivate var takesNumber: Bool { !isLogical && !isGradient }
 
-  /// Nil: the reference does it.
+  /// Nil: the reference alone computes it.
   fileprivate var code: pare_binary_op? {
     switch self {
     case .add: PARE_ADD

@@ -6,7 +6,7 @@ extension Tensor {
   /// 2 to the power of each element.
   public func exp2() throws -> Tensor { try mappedByResult(.exp2, "exp2") { g, y in try g * y * M_LN2 } }
   /// exp(x) - 1, precise near 0.
-  public func expm1() throws -> Tensor { try mappedByResult(.expm1, "expm1") { g, y in try g * (y + 1) } }
+  public func expm1() throws -> Tensor { try mapped(.expm1, "expm1") { g, x in try g * x.exp() } }
   /// log(1 + x), precise near 0; NaN below -1.
   public func log1p() throws -> Tensor { try mapped(.log1p, "log1p") { g, x in try g / (x + 1) } }
   /// The logarithm to base 2; NaN below 0.

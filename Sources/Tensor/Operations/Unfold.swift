@@ -23,7 +23,7 @@ extension Tensor {
     try result.shape.validate()
     guard records else { return result }
     let length = shape.dims[axis]
-    return result.recorded("windows", self) { g, pullback in
+    return result.recorded("windows", self, repeatable: true) { g, pullback in
       try pullback.add(0, g.overlapAdded(axis: axis, length: length, step: step, dilation: dilation))
     }
   }
@@ -53,7 +53,7 @@ extension Tensor {
       try Compute.backend.copy(target + x.select(axis: -1, index: k), into: target)
     }
     guard records else { return result }
-    return result.recorded("overlapAdd", self) { g, pullback in
+    return result.recorded("overlapAdd", self, repeatable: true) { g, pullback in
       // The end may hold positions that no window reaches.
       let covered = (windows - 1) * step + w.reach(0)
       let part = try windows == 0 ? nil : g.slice(axis: axis, from: 0, to: covered)
