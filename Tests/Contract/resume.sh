@@ -5,7 +5,7 @@ places=$1
 cat > resume.lua <<'L'
 -- arg[1]: where the model goes; "resume" as arg[2] goes on from the checkpoint
 local d = data.load("synthetic", {size=400, seed=1})
-local net = nn.sequential{ nn.conv2d{in_channels=1, out_channels=4, kernel=3, padding=1}, nn.batchnorm2d{channels=4}, nn.relu(), nn.dropout{ratio=0.2}, nn.flatten(), nn.linear{in_features=256, out_features=10}, input={1,8,8} }
+local net = nn.sequential{ nn.conv2d{in_channels=1, out_channels=4, kernel=3, padding=1}, nn.batchnorm2d{channels=4}, nn.relu(), nn.dropout{p=0.2}, nn.flatten(), nn.linear{in_features=256, out_features=10}, input={1,8,8} }
 local file = io.open("state"); if file then file:close() end
 local m = train(net, d, {epochs=4, batch=8, optimizer="adam", accumulate=2, ema=0.9, augment={"flip", "crop", {"mixup", alpha=0.4}}, early_stop={patience=4}, seed=2,
   checkpoint="state", checkpoint_steps=1, resume=arg[2] and file and "state" or nil, log=arg[1] .. ".jsonl",
