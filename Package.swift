@@ -38,6 +38,8 @@ let package = Package(
     library("CEdit", "edit"),
     library("CZlib", "z"),
     library("CZstd", "zstd"),
+    library("CPNG", "png"),
+    library("CJPEG", "turbojpeg"),
     .target(name: "CLuaSupport", dependencies: ["CLua"]),
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-mprefer-vector-width=512"])], linkerSettings: [.linkedLibrary("gomp")]),
     .target(name: "CPluginABI"),
@@ -45,7 +47,7 @@ let package = Package(
     .target(name: "Support"),
     .target(name: "Tensor", dependencies: ["Support", "CKernels", "COneDNN", "CLAPACK"]),
     .target(name: "Graph", dependencies: ["Support", "Tensor", "CKernels", orderedCollections]),
-    .target(name: "Formats", dependencies: engine + ["CZlib", "CZstd", orderedCollections, protobuf],
+    .target(name: "Formats", dependencies: engine + ["CZlib", "CZstd", "CPNG", "CJPEG", orderedCollections, protobuf],
             exclude: ["ONNX/Protobuf/onnx.proto", "Pare/Protobuf/pare.proto", "Resources/README.md"],
             resources: [.embedInCode("Resources/digits.bin.gz")]),
     .target(name: "Training", dependencies: engine + ["Formats", orderedCollections]),
@@ -87,7 +89,7 @@ let package = Package(
     ]),
     // Scripts, command lines and plugins written from the contract alone, run against the built program.
     .testTarget(name: "ContractTests", dependencies: ["pare"], path: "Tests/Contract",
-                exclude: ["lua", "shell", "plugins"]),
+                exclude: ["lua", "shell", "plugins", "resume.sh"]),
   ],
   swiftLanguageModes: [.v6]
 )

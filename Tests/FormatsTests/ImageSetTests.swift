@@ -75,6 +75,15 @@ import TestSupport
       #expect(try set.train.labels.values(as: Int64.self) == [99])
       #expect(try set.test.labels.values(as: Int64.self) == [7])
       #expect(set.classes.count == 100)
+      let coarse = try ImageSets.cifar100(in: folder, coarse: true)
+      #expect(try coarse.train.labels.values(as: Int64.self) == [19] && coarse.test.labels.values(as: Int64.self) == [1])
+      #expect(coarse.classes.count == 20)
+      try TestFiles.write(Array((0..<20).map { "group\($0)\n" }.joined().utf8), to: "\(folder)/coarse_label_names.txt")
+      #expect(try ImageSets.cifar100(in: folder, coarse: true).classes[19] == "group19")
+      try TestFiles.write(Array("one\n".utf8), to: "\(folder)/fine_label_names.txt")
+      expectError(.format, "names of classes") { try ImageSets.cifar100(in: folder) }
+      try TestFiles.write(record([20, 7], 2), to: "\(folder)/test.bin")
+      expectError(.format, "label of sample 0") { try ImageSets.cifar100(in: folder, coarse: true) }
     }
   }
 

@@ -220,11 +220,13 @@ import Training
     #expect(unknown?.code == .notFound && unknown?.suggestion == "did you mean 'digits'?")
     var options = DatasetOptions()
     options.dir = "/nonexistent"
-    for name in ["mnist", "fashion-mnist", "cifar10", "cifar100"] {
+    options.imageSize = [8, 8]
+    for name in ["mnist", "fashion-mnist", "cifar10", "cifar100", "images"] {
       let missing = pareError { _ = try Dataset.load(name, options: options) }
       #expect(missing?.code == .notFound)
       #expect(missing?.message.contains("/nonexistent") == true && missing?.message.contains("nothing is downloaded") == true)
     }
-    #expect(pareError { _ = try Dataset.load("images", options: options) }?.code == .unsupported)
+    options.imageSize = nil
+    #expect(pareError { _ = try Dataset.load("images", options: options) }?.argument == "size")
   }
 }

@@ -87,7 +87,7 @@ import Training
     expectClose(f16, golden.f16.losses, relative: 2e-3, "f16")
     // The first loss has only seen one forward pass: much closer, and not that of f32.
     expectClose([bf16[0]], [golden.bf16.losses[0]], relative: 2e-4, "first bf16")
-    expectClose([f16[0]], [golden.f16.losses[0]], relative: 2e-5, "first f16")
+    expectClose([f16[0]], [golden.f16.losses[0]], relative: 5e-5, "first f16")
     #expect(bf16 != exact && f16 != exact && bf16 != f16)
   }
 
@@ -155,12 +155,12 @@ import Training
   }
 
   @Test func overflowingStepsAreLeftOut() throws {
-    // A loss of this size overflows at scale 2^16 in f32 already; half a dozen halvings later it does not.
+    // At scale 2^16 the gradients of so large a loss leave f16, a few halvings later they do not.
     var options = options("f16")
     options.loss = TrainingLoss { execution, batch in
-      try Loss.crossEntropy(execution.output(), batch.labels()) * 1e33
+      try Loss.crossEntropy(execution.output(), batch.labels()) * 100
     }
-    options.lr = 1e-36
+    options.lr = 1e-4
     var before = try network().bits(), skipped = 0, moved = 0
     let watch = TrainingCallbacks(onStep: { state in
       let now = try state.model.bits().filter { !$0.key.contains("running") }

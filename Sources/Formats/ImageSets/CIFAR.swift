@@ -18,27 +18,28 @@ extension ImageSets {
       classes: classes, greatestPixel: 255)
   }
 
-  /// Reads `train.bin` and `test.bin` in `folder`, plain or `.gz`; labels are the 100 fine ones.
+  /// Reads `train.bin` and `test.bin` in `folder`, plain or `.gz`.
   ///
-  /// The classes are named by `fine_label_names.txt` if it is there, else by their numbers.
-  public static func cifar100(in folder: String) throws -> RawImageSet {
-    var classes = (0..<100).map(String.init)
-    if let path = try? find("fine_label_names.txt", in: folder) {
+  /// The classes are named by `fine_label_names.txt` or `coarse_label_names.txt` if that is there, else by their numbers.
+  /// - Parameter coarse: labels are the 20 superclasses instead of the 100 fine ones.
+  public static func cifar100(in folder: String, coarse: Bool = false) throws -> RawImageSet {
+    var classes = (0..<(coarse ? 20 : 100)).map(String.init)
+    if let path = try? find(coarse ? "coarse_label_names.txt" : "fine_label_names.txt", in: folder) {
       let names = String(decoding: try Gzip.contents(of: path, limit: 1 << 16), as: UTF8.self)
         .split(whereSeparator: \.isNewline).map(String.init)
       guard names.count == classes.count else {
-        throw PareError(.format, "names of classes", expected: "100", got: "\(names.count)", file: path)
+        throw PareError(.format, "names of classes", expected: "\(classes.count)", got: "\(names.count)", file: path)
       }
       classes = names
     }
-    return RawImageSet(
-      train: try cifar([find("train.bin", in: folder)], labelBytes: 2, classes: classes.count),
-      test: try cifar([find("test.bin", in: folder)], labelBytes: 2, classes: classes.count),
-      classes: classes, greatestPixel: 255)
+    func part(_ name: String) throws -> RawSplit {
+      try cifar([find(name, in: folder)], labelBytes: 2, label: coarse ? 0 : 1, classes: classes.count)
+    }
+    return RawImageSet(train: try part("train.bin"), test: try part("test.bin"), classes: classes, greatestPixel: 255)
   }
 
-  /// Joins the records of several files; the last label byte counts.
-  private static func cifar(_ paths: [String], labelBytes: Int, classes: Int) throws -> RawSplit {
+  /// Joins the records of several files; `label` says which label byte counts.
+  private static func cifar(_ paths: [String], labelBytes: Int, label: Int = 0, classes: Int) throws -> RawSplit {
     let record = labelBytes + pixels
     var images: [UInt8] = [], labels: [UInt8] = []
     for path in paths {
@@ -50,7 +51,7 @@ extension ImageSets {
       let start = labels.count
       images.reserveCapacity(images.count + contents.count / record * pixels)
       for offset in stride(from: 0, to: contents.count, by: record) {
-        labels.append(contents[offset + labelBytes - 1])
+        labels.append(contents[offset + label])
         images += contents[(offset + labelBytes)..<(offset + record)]
       }
       _ = try Self.labels(labels[start...], classes: classes, file: path)

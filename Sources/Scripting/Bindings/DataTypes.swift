@@ -68,22 +68,25 @@ enum DataTypes {
   static var functions: [Function] {
     [
       Function(
-        "data.load", [.string("name", doc: "digits, mnist, fashion-mnist, cifar10, cifar100, npy, synthetic")],
+        "data.load", [.string("name", doc: "digits, mnist, fashion-mnist, cifar10, cifar100, images, npy, synthetic")],
         options: [
           .string("dir", optional: true, doc: "Folder of the files; default $PARE_DATA/NAME"),
           .choice("normalize", among: ["default"], optional: true, doc: "\"default\", false, or {mean={...}, std={...}}"),
           .choice("layout", among: ["nchw", "nhwc"], default: "nchw", doc: "Order of the axes"),
           .number("train", default: 0.9, allowed: ParameterRange(minimum: 0, maximum: 1, includesMinimum: false), doc: "Share of the training part that is trained on"),
           .integer("seed", default: 0, in: 0..., doc: "Of the split"),
-          .list("shape", optional: true, doc: "Of synthetic samples"), .integer("classes", in: 1..., optional: true, doc: "Of synthetic samples"),
-          .integer("size", in: 1..., optional: true, doc: "Synthetic samples"),
+          .choice("labels", among: LabelKind.allCases.map(\.rawValue), default: "fine", doc: "Of cifar100: 100 classes or 20"),
+          .integer("size", optional: true, doc: "Of images {height, width}; of synthetic their number"),
+          .choice("kind", among: SyntheticKind.allCases.map(\.rawValue), default: "images", doc: "Of synthetic"),
+          .list("shape", optional: true, doc: "Of synthetic images and shapes: {channels, height, width}"),
+          .integer("classes", in: 1..., optional: true, doc: "Of synthetic images and spirals"),
         ], "Loads a data set; nothing is downloaded", example: "d = data.load(\"digits\")", load)
     ]
   }
 
   private static func load(_ call: Call) throws -> Int {
     let name = try call.string(1)
-    let (given, raw) = try call.options(raw: ["normalize"])
+    let (given, raw) = try call.options(raw: ["normalize", "size"])
     var options = DatasetOptions()
     options.dir = try given.optionalString("dir").map { try call.environment.readable($0) }
     options.layout = ImageLayout(rawValue: try given.string("layout")) ?? .nchw
@@ -91,8 +94,18 @@ enum DataTypes {
     options.seed = UInt64(try given.integer("seed"))
     options.normalize = try normalization(raw["normalize"])
     if let shape = try given.optionalList("shape") { options.shape = try shape.map { try integer($0, "shape") } }
-    if let classes = try given.optionalInteger("classes") { options.classes = classes }
-    if let size = try given.optionalInteger("size") { options.size = size }
+    options.classes = try given.optionalInteger("classes")
+    options.labels = LabelKind(rawValue: try given.string("labels")) ?? .fine
+    options.kind = SyntheticKind(rawValue: try given.string("kind")) ?? .images
+    switch raw["size"] {
+    case nil: break
+    case .integer(let count)?: options.size = count
+    case .table(let list)?: options.imageSize = try list.list.map { try integer(Conversion.value($0, call.environment), "size") }
+    case let other?:
+      throw PareError(
+        .argument, "data.load: size", argument: "size", expected: "{height, width} of images, or a number of samples",
+        got: other.typeName)
+    }
     let dataset: Dataset
     if let registration = Registry.shared.lookUp(.dataset, name) {
       dataset = try EntryValue(registration, Arguments(registration.entry)).make(as: (any DatasetSource).self).open(options)

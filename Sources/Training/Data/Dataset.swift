@@ -2,6 +2,9 @@ import Graph
 import Support
 import Tensor
 
+/// The labels of "cifar100": 100 classes or 20 superclasses.
+public enum LabelKind: String, CaseIterable, Sendable { case fine, coarse }
+
 /// How a data set is loaded. Invalid values are reported by `Dataset.load`.
 public struct DatasetOptions: Sendable {
   /// Where the files are; nil: `$PARE_DATA/NAME`.
@@ -10,15 +13,21 @@ public struct DatasetOptions: Sendable {
   public var layout: ImageLayout = .nchw
   /// The share of the training part that is trained on; the rest is the validation part. In (0, 1].
   public var train = 0.9
-  /// Seed of the split into training and validation, and of synthetic images.
+  /// Seed of the split into training and validation, and of synthetic samples.
   public var seed: UInt64 = 0
   /// The normalization stored in the model that the data is for.
   public var stored: Normalization?
-  /// Synthetic images: channels, height, width.
-  public var shape = [1, 8, 8]
-  /// Synthetic images: the number of classes.
-  public var classes = 10
-  /// Synthetic images: samples in the training part; the test part has a fifth of that.
+  /// Which labels of "cifar100".
+  public var labels = LabelKind.fine
+  /// "images": height and width.
+  public var imageSize: [Int]?
+  /// What "synthetic" generates.
+  public var kind = SyntheticKind.images
+  /// Synthetic images and shapes: channels, height, width.
+  public var shape: [Int]?
+  /// Synthetic images and spirals: the number of classes.
+  public var classes: Int?
+  /// Synthetic samples in the training part; the test part has a fifth of that.
   public var size = 1000
 
   public init() {}
@@ -69,8 +78,8 @@ public struct Dataset: Sendable {
   /// The names that `load` knows, sorted.
   public static var known: [String] { DatasetCatalogue.openers.keys.sorted() }
 
-  /// Loads a data set by name: "digits" ships with the program; "mnist", "fashion-mnist", "cifar10", "cifar100" and
-  /// "npy" are read from files; "synthetic" is generated.
+  /// Loads a data set by name: "digits" ships with the program; "mnist", "fashion-mnist", "cifar10", "cifar100",
+  /// "images" and "npy" are read from files; "synthetic" is generated.
   ///
   /// Files are looked for in `options.dir`, else in `$PARE_DATA/NAME`, gzip or not. The validation part is
   /// `1 - options.train` of the training part, the same share of each class.
@@ -78,9 +87,6 @@ public struct Dataset: Sendable {
   /// - Throws: `PareError.notFound` for an unknown name, or saying where files were looked for; `.format` for a file
   ///   that is not what it should be; `.argument` naming an option.
   public static func load(_ name: String, options: DatasetOptions = DatasetOptions()) throws -> Dataset {
-    guard name != "images" else {
-      throw PareError(.unsupported, "data set 'images': folders of image files are not there yet", argument: "name")
-    }
     guard let open = DatasetCatalogue.openers[name] else {
       throw PareError(
         .notFound, "no data set '\(name)'", argument: "name", expected: known.joined(separator: ", "), got: name,

@@ -17,10 +17,11 @@ enum DatasetCatalogue {
       try files(name, options) { RawDataset(name: name, try ImageSets.cifar10(in: $0)) }
     },
     "cifar100": { name, options in
-      try files(name, options) { RawDataset(name: name, try ImageSets.cifar100(in: $0)) }
+      try files(name, options) { RawDataset(name: name, try ImageSets.cifar100(in: $0, coarse: options.labels == .coarse)) }
     },
+    "images": { name, options in try files(name, options) { try images(name, in: $0, options) } },
     "npy": { name, options in try files(name, options) { try arrays(name, in: $0) } },
-    "synthetic": { name, options in try SyntheticImages.generate(name, options) },
+    "synthetic": { name, options in try SyntheticData.generate(name, options) },
   ]
 
   private static let fashion = [
@@ -46,6 +47,19 @@ enum DatasetCatalogue {
         .notFound, "data set '\(name)': looked in '\(folder)': \(error.message); nothing is downloaded",
         argument: "dir", suggestion: error.suggestion, file: error.file)
     }
+  }
+
+  private static func images(_ name: String, in folder: String, _ options: DatasetOptions) throws -> RawDataset {
+    guard let size = options.imageSize, size.count == 2 else {
+      throw PareError(
+        .argument, "data set '\(name)'", argument: "size", expected: "height and width, such as {64, 64}",
+        got: options.imageSize.map { "\($0)" } ?? "nothing")
+    }
+    let found = try ImageSets.images(in: folder, height: size[0], width: size[1])
+    func pool(_ split: RawSplit) -> RawDataset.Pool { .images(split.images, labels: split.labels, greatestPixel: 255) }
+    return RawDataset(
+      name: name, training: pool(found.train), validation: found.validation.map(pool), test: found.test.map(pool),
+      classes: found.classes)
   }
 
   /// `x_train.npy`, `y_train.npy`, `x_test.npy`, `y_test.npy`, and `x_validation.npy`, `y_validation.npy` if they are

@@ -6,7 +6,7 @@ import Tensor
 ///
 /// The order and the things are those that making them one by one would give. The thread never enters the thread pool:
 /// a second team of OpenMP's would fight with the first for the processors. It ends with this object.
-final class Prefetcher<Element: Sendable> {
+package final class Prefetcher<Element: Sendable> {
   private let queue: PrefetchQueue<Element>
   private var thread: pthread_t?
 
@@ -15,7 +15,7 @@ final class Prefetcher<Element: Sendable> {
   ///   - depth: how many may be ready at a time.
   ///   - make: makes thing `i`, counted from 0; called in order. After an error nothing more is made.
   /// - Throws: `PareError.io` if the system gives no thread.
-  init(count: Int, depth: Int = 2, make: @escaping @Sendable (Int) throws -> Element) throws {
+  package init(count: Int, depth: Int = 2, make: @escaping @Sendable (Int) throws -> Element) throws {
     let queue = PrefetchQueue(count: count, depth: depth, make: make)
     self.queue = queue
     thread = try startThread { queue.produce() }
@@ -24,7 +24,7 @@ final class Prefetcher<Element: Sendable> {
   deinit { stop() }
 
   /// Ends the thread; it finishes the thing that it is making.
-  func stop() {
+  package func stop() {
     queue.stop()
     if let thread { pthread_join(thread, nil) }
     thread = nil
@@ -33,7 +33,7 @@ final class Prefetcher<Element: Sendable> {
   /// Returns the next thing, and waits for it if it is not ready.
   ///
   /// - Throws: what making it threw; `PareError.interrupted` after Ctrl-C.
-  func next() throws -> Element { try queue.next() }
+  package func next() throws -> Element { try queue.next() }
 }
 
 /// What the maker and the taker share. Sendable because every variable is touched under `mutex` only.

@@ -7,7 +7,7 @@ import Tensor
 struct RawDataset {
   /// Samples from which a part is made.
   enum Pool {
-    /// u8 `[N, C, H, W]`; the greatest pixel becomes 1.
+    /// u8 `[N, C, H, W]`, labels i64 `[N]` or `[N, H, W]`; the greatest pixel becomes 1.
     case images(Tensor, labels: Tensor, greatestPixel: Int)
     case tensors(x: Tensor, y: Tensor)
   }
@@ -16,10 +16,11 @@ struct RawDataset {
   var training: Pool
   /// A validation part that came with the data; nil: drawn from the training part.
   var validation: Pool?
-  var test: Pool
+  /// A test part that came with the data; nil: drawn from the training part, a fifth of it, before anything else.
+  var test: Pool?
   var classes: [String]
 
-  init(name: String, training: Pool, validation: Pool? = nil, test: Pool, classes: [String]) {
+  init(name: String, training: Pool, validation: Pool? = nil, test: Pool?, classes: [String]) {
     self.name = name
     self.training = training
     self.validation = validation
@@ -49,7 +50,8 @@ struct RawDataset {
       try DataPart(role, source, indices: indices, normalizationGiven: options.normalize != .standard)
     }
     let samples = try source(training)
-    let test = try part(.test, source(self.test))
+    guard let ownTest = self.test else { return try split(samples, options, part) }
+    let test = try part(.test, source(ownTest))
     if let validation {
       return try Dataset(
         name: name, train: part(.train, samples), validation: part(.validation, source(validation)), test: test,
@@ -61,11 +63,22 @@ struct RawDataset {
       classes: classes)
   }
 
+  /// Training, validation and test parts of one pool of samples, each with the same share of every class.
+  private func split(
+    _ samples: any SampleSource, _ options: DatasetOptions, _ part: (DataPart.Role, any SampleSource, [Int]?) throws -> DataPart
+  ) throws -> Dataset {
+    let labels = try strata()
+    let (rest, test) = StratifiedSplit.split(labels, holding: 0.2, seed: options.seed)
+    let (kept, held) = StratifiedSplit.split(rest.map { labels[$0] }, holding: 1 - options.train, seed: options.seed)
+    return try Dataset(
+      name: name, train: part(.train, samples, kept.map { rest[$0] }),
+      validation: part(.validation, samples, held.map { rest[$0] }), test: part(.test, samples, test), classes: classes)
+  }
+
   /// The class of each training sample; one stratum for targets that are no classes.
   private func strata() throws -> [Int] {
     switch training {
-    case .images(_, let labels, _): return try labels.values(as: Int64.self).map(Int.init)
-    case .tensors(_, let y):
+    case .images(_, let y, _), .tensors(_, let y):
       guard y.rank == 1, y.dtype.isInteger else { return [Int](repeating: 0, count: y.shape.first ?? 0) }
       return try y.values(as: Int64.self).map(Int.init)
     }

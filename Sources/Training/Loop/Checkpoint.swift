@@ -1,5 +1,4 @@
 import Formats
-import Glibc
 import Graph
 import OrderedCollections
 import Support
@@ -139,41 +138,13 @@ struct Checkpoint {
     log = ((texts["log"] ?? "").split(separator: "\n").map(String.init), seconds)
   }
 
-  private static func bytes(of model: Model) throws -> Tensor {
-    try ScratchFile.with { scratch in
-      try PareFile.save(model, to: scratch)
-      return try FileBytes(scratch).withBytes { try Tensor(bytes: $0, shape: Shape([$0.count]), dtype: .u8) }
-    }
-  }
+  private static func bytes(of model: Model) throws -> Tensor { try Tensor(PareFile.encode(model)) }
 
   private static func model(of bytes: Tensor, _ path: String) throws -> Model {
     guard bytes.dtype == .u8 else {
       throw PareError(.format, "checkpoint: the model is not bytes", expected: "a checkpoint that train wrote", file: path)
     }
-    return try ScratchFile.with { scratch in
-      try bytes.withBytes { bytes in try AtomicFile.write(to: scratch) { try $0(bytes) } }
-      do { return try PareFile.load(scratch) } catch var error as PareError {
-        error.file = path
-        throw error
-      }
-    }
-  }
-}
-
-/// A file for a moment: formats are read and written by path.
-private enum ScratchFile {
-  /// Runs `body` with the path of an empty file in the system's folder for such, which is removed afterwards.
-  static func with<R>(_ body: (String) throws -> R) throws -> R {
-    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    var template = Array("\(folder)/pare-XXXXXX".utf8CString)
-    let descriptor = mkstemp(&template)
-    guard descriptor >= 0 else {
-      throw PareError(.io, "cannot make a file in '\(folder)': \(String(cString: strerror(errno)))", file: folder)
-    }
-    close(descriptor)
-    let path = template.withUnsafeBufferPointer { String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
-    defer { unlink(path) }
-    return try body(path)
+    return try PareFile.decode(bytes.values(as: UInt8.self), name: path)
   }
 }
 

@@ -1,0 +1,3 @@
+#pragma once
+// TurboJPEG: errors come as return values; libjpeg's longjmp stays inside.
+#include <turbojpeg.h>
