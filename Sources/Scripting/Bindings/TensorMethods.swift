@@ -114,7 +114,7 @@ enum TensorMethods {
 
   // MARK: The methods
 
-  static var all: [Function] { elementwise + comparisons + reductions + views + linear + conversion + gradients }
+  static var all: [Function] { elementwise + comparisons + reductions + views + linear + conversion + gradients + layers }
 
   private static var elementwise: [Function] {
     [
