@@ -59,7 +59,7 @@ public final class ScriptEnvironment {
     try CompressionTypes.register(in: self)
     try ContextTypes.register(in: self)
 
-    let tensor = try namespace("tensor", TensorConstructors.all)
+    let tensor = try namespace("tensor", TensorConstructors.all + TensorConstructors.windows)
     let make = TensorConstructors.make
     declarations[make.name] = make
     let metatable = state.table()
@@ -67,7 +67,7 @@ public final class ScriptEnvironment {
       try make.body(Call(function: make, environment: self, lua: lua.dropping(1), offset: 0))
     }
     try tensor.setMetatable(metatable)
-    try namespace("nn", NNFunctions.all)
+    try namespace("nn", NNFunctions.all + NNFunctions.more)
     try namespace("model", ModelType.functions)
     try namespace("data", DataTypes.functions)
     try namespace("optimizer", TrainingFunctions.optimizers)

@@ -27,6 +27,8 @@ public struct ValueType: Sendable, Hashable {
   public var shape: [Dimension]?
   /// The elements of a small integer tensor of rank 0 or 1 where they are known: shapes computed in the graph.
   public var contents: [Dimension]?
+  /// The elements of a small constant float tensor of rank 0 or 1: scales, limits.
+  public var numbers: [Double]?
 
   public init(_ dtype: DType, _ shape: [Dimension]?, contents: [Dimension]? = nil) {
     self.dtype = dtype
@@ -40,6 +42,7 @@ public struct ValueType: Sendable, Hashable {
     if [DType.i64, .i32].contains(tensor.dtype), tensor.rank <= 1, tensor.count <= Self.contentLimit {
       contents = try? tensor.values(as: Int64.self).map { .fixed(Int($0)) }
     }
+    if tensor.dtype.isFloating, tensor.rank <= 1, tensor.count <= Self.contentLimit { numbers = try? tensor.scalars() }
   }
 
   /// Longer integer vectors are data, not shapes.

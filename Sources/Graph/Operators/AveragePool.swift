@@ -5,13 +5,10 @@ import Tensor
 struct AveragePoolOperator: PoolOperator {
   static let name = "AveragePool"
 
-  func pool(_ node: Node, _ x: Tensor, _ window: Window, padding: [Int]) throws -> Tensor {
-    guard window.dilations.allSatisfy({ $0 == 1 }) else {
-      throw node.failure(.unsupported, "dilations \(window.dilations)", argument: "dilations")
-    }
-    return try x.averagePool(
-      kernel: window.kernel, strides: window.strides, padding: padding, ceil: window.isCeil,
-      countIncludePad: node.flag("count_include_pad"))
+  func pool(_ node: Node, _ x: Tensor, _ window: Window, padding: [Int]) throws -> [Tensor] {
+    [try x.averagePool(
+      kernel: window.kernel, strides: window.strides, padding: padding, dilations: window.dilations, ceil: window.isCeil,
+      countIncludePad: node.flag("count_include_pad"))]
   }
 }
 

@@ -1,7 +1,7 @@
 import Support
 import Tensor
 
-/// Convolution of `[N, C, H, W]` (or `[N, C, L]`) with weight `[M, C/group, kh, kw]` and an optional bias `[M]`.
+/// Convolution of `[N, C, spatial..]`, one to three axes, with weight `[M, C/group, kernel..]` and an optional bias `[M]`.
 struct ConvOperator: Operator {
   static let name = "Conv"
   var precision: PrecisionPolicy { .narrow }
@@ -11,8 +11,8 @@ struct ConvOperator: Operator {
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
     let x = try inputs.required(0, node), w = try inputs.required(1, node)
     guard let weight = w.fixedShape else { return [ValueType(x.dtype, nil)] }
-    guard weight.count == 3 || weight.count == 4 else {
-      throw node.failure(.unsupported, "weight", expected: "rank 3 or 4", got: "\(weight)")
+    guard (3...5).contains(weight.count) else {
+      throw node.failure(.unsupported, "weight", expected: "rank 3 to 5", got: "\(weight)")
     }
     let window = try Window(node, kernel: Array(weight.dropFirst(2)))
     let group = try groups(node, weight)

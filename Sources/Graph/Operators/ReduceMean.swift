@@ -1,48 +1,10 @@
+import Support
 import Tensor
 
-/// The mean along axes (attribute before opset 18, input since); all axes when none are given.
-struct ReduceMeanOperator: Operator {
+/// The mean along axes.
+struct ReduceMeanOperator: ReduceOperator {
   static let name = "ReduceMean"
-  var arity: ClosedRange<Int> { 1...2 }
-
-  private func reduced(_ node: Node, _ axes: [Int]?, rank: Int) throws -> [Int] {
-    let axes = axes ?? []
-    if axes.isEmpty { return try node.flag("noop_with_empty_axes") ? [] : Array(0..<rank) }
-    return try normalized(axes, rank: rank, node)
-  }
-
-  func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
-    let x = try inputs.required(0, node)
-    let axes = try integers("axes", input: 1, node, inputs)
-    guard let shape = x.shape, axes != nil || !node.has(1) else { return [ValueType(x.dtype, nil)] }
-    let gone = try reduced(node, axes, rank: shape.count)
-    let keeps = try node.flag("keepdims", default: true)
-    return [ValueType(x.dtype, shape.indices.compactMap { gone.contains($0) ? (keeps ? 1 : nil) : shape[$0] })]
-  }
-
-  func forward(_ node: Node, _ inputs: [Tensor?], _ context: inout ExecutionContext) throws -> [Tensor] {
-    let x = try inputs.required(0, node)
-    let gone = try reduced(node, integers("axes", input: 1, node, inputs), rank: x.rank)
-    return [try gone.isEmpty ? x : x.mean(axes: gone, keepDims: node.flag("keepdims", default: true))]
-  }
-
-  func channels(_ node: Node, _ flow: inout ChannelFlow) throws {
-    let axes = try node.ints("axes") ?? flow.contents(1)
-    guard let rank = flow.rank(.input(0)), axes != nil || !node.has(1) else {
-      return flow.blockAll("\(node.op) '\(node.name)' reduces axes that are not known")
-    }
-    let gone = try reduced(node, axes, rank: rank), keeps = try node.flag("keepdims", default: true)
-    var target = 0
-    for axis in 0..<rank {
-      if gone.contains(axis) {
-        flow.block(.input(0), axis: axis, "\(node.op) '\(node.name)' takes the mean over axis \(axis)")
-        if keeps { target += 1 }
-      } else {
-        flow.tie(.input(0), axis: axis, .output(0), axis: target)
-        target += 1
-      }
-    }
-  }
+  func reduce(_ x: Tensor, _ axes: [Int], keeps: Bool) throws -> Tensor { try x.mean(axes: axes, keepDims: keeps) }
 }
 
 @section("pare_operators") @used private let entry: OperatorEntry = { operatorEntry(ReduceMeanOperator.self) }

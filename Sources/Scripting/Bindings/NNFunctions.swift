@@ -67,9 +67,9 @@ enum NNFunctions {
   // MARK: Layers
 
   private static let name = ParameterSpec.string("name", optional: true, doc: "The layer's name; numbered when absent")
-  private static let pairs: Set<String> = ["kernel", "stride", "padding", "dilation"]
+  private static let pairs: Set<String> = ["kernel", "stride", "padding", "dilation", "output_padding"]
 
-  private static func layer(
+  static func layer(
     _ key: String, _ options: [ParameterSpec], _ summary: String, example: String = "",
     _ make: @escaping (Arguments, [String: LuaValue], String?) throws -> Module
   ) -> Function {

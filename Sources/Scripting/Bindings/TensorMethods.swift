@@ -116,7 +116,7 @@ enum TensorMethods {
 
   static var all: [Function] {
     elementwise + comparisons + reductions + views + linear + conversion + gradients + elementMath + activations + statistics
-      + indexing + structure + normalization + losses
+      + indexing + structure + normalization + losses + layers
   }
 
   private static var elementwise: [Function] {

@@ -126,17 +126,20 @@ private struct GridAxis {
   private func coordinate(_ o: Int) -> Double {
     let x = Double(o), size = Double(inputs), whole = scale * size
     switch options.coordinates {
-    case .halfPixel: return (x + 0.5) / scale - 0.5
-    case .halfPixelSymmetric: return size / 2 * (1 - Double(outputs) / whole) + (x + 0.5) / scale - 0.5
-    case .pytorchHalfPixel: return outputs > 1 ? (x + 0.5) / scale - 0.5 : 0
+    case .halfPixel: return scaled(x + 0.5) - 0.5
+    case .halfPixelSymmetric: return size / 2 * (1 - Double(outputs) / whole) + scaled(x + 0.5) - 0.5
+    case .pytorchHalfPixel: return outputs > 1 ? scaled(x + 0.5) - 0.5 : 0
     case .alignCorners: return outputs > 1 ? x * (size - 1) / (Double(outputs) - 1) : 0
-    case .asymmetric: return x / scale
+    case .asymmetric: return scaled(x)
     case .tfCropAndResize:
       let (from, to) = (region?.from ?? 0, region?.to ?? 1)
       return outputs > 1
         ? from * (size - 1) + x * (to - from) * (size - 1) / (Double(outputs) - 1) : (from + to) / 2 * (size - 1)
     }
   }
+
+  /// Files hold scales in f32, where 1.5 / 0.6 is 2.5; in f64 it is a little less, and another pixel is the nearest.
+  private func scaled(_ x: Double) -> Double { options.mode == .nearest ? Double(Float(x) / Float(scale)) : x / scale }
 
   /// Which results lie outside the old grid and are not computed.
   func outside() -> [Bool] {
@@ -169,7 +172,6 @@ private struct GridAxis {
     var row: [(index: Int, weight: Double)] = []
     var total = 0.0
     for i in first...max(first, last) {
-      // A widened kernel is cut at the edge, as a plain one is with `excludeOutside`.
       if options.excludeOutside, i < 0 || i >= inputs { continue }
       let distance = abs(Double(i) - x) * shrink
       let weight = cubic ? kernel(distance) : max(0, 1 - distance)

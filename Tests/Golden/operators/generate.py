@@ -39,12 +39,12 @@ def case(name, op, inputs, opset=17, outputs=1, constants=(), **attributes):
     results = session.run(None, feed)
 
     def tensor(x):
-        return {"dtype": str(x.dtype), "shape": list(x.shape), "values": [float(v) for v in x.flatten()]}
+        return {"dtype": str(x.dtype), "shape": list(x.shape), "values": [float(v) if np.isfinite(v) else str(v) for v in x.flatten()]}
 
     cases.append({
         "name": name, "op": op, "opset": opset, "constants": list(constants),
         "attributes": {
-            k: {"kind": kind(v), "value": v} for k, v in attributes.items()
+            k: {"kind": kind(v), "value": v} for k, v in attributes.items() if not isinstance(v, TensorProto)
         },
         "inputs": [None if x is None else tensor(x) for x in inputs],
         "outputs": [tensor(x) for x in results],
@@ -53,7 +53,7 @@ def case(name, op, inputs, opset=17, outputs=1, constants=(), **attributes):
 
 def kind(v):
     if isinstance(v, list):
-        return "ints"
+        return {int: "ints", float: "floats", str: "strings"}[type(v[0])]
     return {int: "int", float: "float", str: "string"}[type(v)]
 
 
@@ -148,6 +148,165 @@ case("quantize halves", "QuantizeLinear", [np.array([0.5, 1.5, 2.5, -0.5, -1.5],
 case("quantize per axis", "QuantizeLinear", [f(3, 4), np.array([0.1, 0.2, 0.3], np.float32), np.array([0, 1, 2], np.int8)], constants=(1, 2), axis=0)
 case("dequantize", "DequantizeLinear", [rng.integers(0, 255, (3, 4)).astype(np.uint8), np.array(0.02, np.float32), np.array(120, np.uint8)], constants=(1, 2))
 case("dequantize per axis", "DequantizeLinear", [rng.integers(-128, 127, (3, 4)).astype(np.int8), np.array([0.1, 0.2, 0.3, 0.4], np.float32)], constants=(1,), axis=1)
+
+# Element by element
+for name in ["Elu", "Selu", "Celu", "Softplus", "Mish", "Softsign", "ThresholdedRelu", "Floor", "Ceil", "Round", "Sign", "Sin", "Cos"]:
+    case(name.lower(), name, [f(3, 4) * 3], opset=18)
+for name in ["Elu", "Celu", "ThresholdedRelu"]:
+    case(name.lower() + " alpha", name, [f(3, 4)], opset=18, alpha=0.6)
+case("prelu", "PRelu", [f(2, 3, 4), f(3, 1)])
+case("isnan", "IsNaN", [np.array([1, np.nan, np.inf], np.float32)])
+case("not", "Not", [np.array([True, False])])
+for name in ["Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual"]:
+    case(name.lower(), name, [np.array([[1, 2, 3]], np.float32), np.array([[2], [3]], np.float32)])
+for name in ["And", "Or", "Xor"]:
+    case(name.lower(), name, [np.array([True, False, True, False]), np.array([[True], [False]])])
+case("mod integers", "Mod", [i(7, -7, 7, -7), i(3, 3, -3, -3)])
+case("mod truncated", "Mod", [i(7, -7, 7, -7), i(3, 3, -3, -3)], fmod=1)
+case("mod floats", "Mod", [f(6) * 5, f(6)], fmod=1)
+for name in ["Max", "Min", "Sum", "Mean"]:
+    case(name.lower(), name, [f(2, 3), f(3), f(2, 1)])
+case("max of one", "Max", [f(2, 3)])
+case("where", "Where", [f(2, 3) > 0, f(3), f(2, 1)])
+
+# Reductions
+for name in ["ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp"]:
+    case(name.lower(), name, [f(2, 3, 4)], axes=[1, -1])
+    case(name.lower() + " input", name, [f(2, 3, 4), i(0)], opset=18, constants=(1,), keepdims=0)
+    case(name.lower() + " all", name, [f(2, 3)], opset=18, keepdims=0)
+case("reducesum", "ReduceSum", [f(2, 3, 4), i(1)], constants=(1,))
+case("reducesum nothing", "ReduceSum", [f(2, 3, 4)], noop_with_empty_axes=1)
+case("reducesum integers", "ReduceSum", [i(1, 2, 3)])
+case("reducelogsum", "ReduceLogSum", [np.abs(f(2, 3))], axes=[1])
+case("argmax", "ArgMax", [f(3, 4)], axis=1)
+case("argmax ties, last", "ArgMax", [np.array([[1, 2, 2, 0], [3, 3, 3, 3]], np.float32)], axis=1, keepdims=0, select_last_index=1)
+case("argmin", "ArgMin", [f(3, 4)], keepdims=0)
+case("topk", "TopK", [f(3, 6), i(2)], outputs=2, constants=(1,), axis=1)
+case("topk smallest", "TopK", [f(5, 3), i(4)], outputs=2, constants=(1,), axis=0, largest=0)
+case("cumsum", "CumSum", [f(3, 4), np.array(1, np.int64)], constants=(1,))
+case("cumsum exclusive", "CumSum", [f(3, 4), np.array(-2, np.int64)], constants=(1,), exclusive=1, reverse=1)
+
+# Positions and shapes
+case("expand", "Expand", [f(3, 1), i(2, 1, 4)], constants=(1,))
+case("tile", "Tile", [f(2, 3), i(2, 1)], constants=(1,))
+case("depth to space", "DepthToSpace", [f(1, 8, 2, 3)], blocksize=2)
+case("depth to space CRD", "DepthToSpace", [f(2, 8, 2, 3)], blocksize=2, mode="CRD")
+case("space to depth", "SpaceToDepth", [f(1, 2, 4, 6)], blocksize=2)
+case("gather elements", "GatherElements", [f(3, 4), np.array([[0, -1], [2, 1]], np.int64)], axis=0)
+case("gather nd", "GatherND", [f(2, 3, 4), np.array([[0, 1], [1, -1]], np.int64)])
+case("gather nd batch", "GatherND", [f(2, 3, 4), np.array([[[1], [0]], [[2], [2]]], np.int64)], batch_dims=1)
+case("scatter elements", "ScatterElements", [f(3, 4), np.array([[2, 0], [1, 2]], np.int64), f(2, 2)], axis=1)
+case("scatter nd", "ScatterND", [f(4, 3), np.array([[2], [0]], np.int64), f(2, 3)])
+case("scatter nd elements", "ScatterND", [f(4, 3), np.array([[2, 1], [0, -1]], np.int64), f(2)])
+case("one hot", "OneHot", [i(1, 3, -1, 9), np.array(4, np.int64), np.array([-1, 2], np.float32)], constants=(1,))
+case("one hot axis", "OneHot", [np.array([[1, 0]], np.int64), np.array(3, np.int64), np.array([0, 1], np.float32)], constants=(1,), axis=1)
+case("nonzero", "NonZero", [np.array([[1, 0, 2], [0, 0, 3]], np.float32)])
+case("size", "Size", [f(3, 4)])
+case("constant of shape", "ConstantOfShape", [i(2, 3)], constants=(0,))
+case("range", "Range", [np.array(3, np.int64), np.array(11, np.int64), np.array(3, np.int64)], constants=(0, 1, 2))
+case("range down", "Range", [np.array(2, np.float32), np.array(0, np.float32), np.array(-0.75, np.float32)], constants=(0, 1, 2))
+case("trilu", "Trilu", [f(2, 3, 4)], upper=0)
+case("trilu diagonal", "Trilu", [f(3, 4), np.array(-1, np.int64)], constants=(1,))
+
+# Normalization
+case("layer norm", "LayerNormalization", [f(2, 3, 4), f(4), f(4)])
+case("layer norm statistics", "LayerNormalization", [f(2, 3, 4), f(3, 4)], outputs=3, axis=1, epsilon=0.01)
+case("group norm", "GroupNormalization", [f(2, 6, 3), f(6), f(6)], opset=21, num_groups=3)
+case("instance norm", "InstanceNormalization", [f(2, 3, 4, 2), f(3), f(3)], epsilon=0.01)
+case("lp norm", "LpNormalization", [f(3, 4)], axis=0)
+case("lp norm 1", "LpNormalization", [f(3, 4)], p=1)
+case("lrn", "LRN", [f(2, 6, 3, 3)], size=5, alpha=0.5, beta=0.6, bias=1.5)
+
+# Convolution and pooling
+case("conv 3-D", "Conv", [f(1, 2, 4, 5, 3), f(3, 2, 2, 3, 2), f(3)], strides=[2, 1, 1], pads=[1, 0, 1, 0, 2, 0])
+case("conv 3-D grouped", "Conv", [f(2, 4, 3, 3, 3), f(4, 2, 2, 2, 2)], group=2, auto_pad="SAME_UPPER")
+case("conv transpose", "ConvTranspose", [f(1, 2, 3, 4), f(2, 3, 3, 2), f(3)], strides=[2, 1], pads=[1, 0, 0, 1])
+case("conv transpose output padding", "ConvTranspose", [f(1, 2, 3, 3), f(2, 3, 3, 3)], strides=[3, 2], output_padding=[2, 1])
+case("conv transpose output shape", "ConvTranspose", [f(1, 2, 3, 3), f(2, 1, 4, 4)], strides=[2, 2], output_shape=[5, 6])
+case("conv transpose same", "ConvTranspose", [f(1, 2, 3, 3), f(2, 1, 3, 3)], strides=[2, 2], auto_pad="SAME_UPPER")
+case("conv transpose same lower", "ConvTranspose", [f(1, 2, 3, 3), f(2, 1, 3, 3)], strides=[2, 2], auto_pad="SAME_LOWER")
+case("conv transpose 1-D", "ConvTranspose", [f(2, 4, 5), f(4, 1, 3)], group=4, dilations=[2])
+case("conv transpose 3-D", "ConvTranspose", [f(1, 4, 2, 3, 2), f(4, 1, 2, 2, 3), f(2)], group=2, strides=[2, 1, 1])
+case("max pool 3-D", "MaxPool", [f(1, 2, 4, 5, 4)], kernel_shape=[2, 3, 2], strides=[1, 2, 2], pads=[0, 1, 0, 1, 1, 0])
+case("max pool positions", "MaxPool", [f(2, 2, 5, 4)], outputs=2, kernel_shape=[2, 2], strides=[2, 1])
+case("max pool 3-D positions", "MaxPool", [f(2, 2, 3, 4, 4)], outputs=2, kernel_shape=[2, 2, 2])
+case("average pool 3-D", "AveragePool", [f(1, 2, 4, 5, 4)], kernel_shape=[2, 3, 2], strides=[1, 2, 2], pads=[0, 1, 0, 1, 1, 0])
+case("average pool dilated", "AveragePool", [f(1, 2, 7, 7)], opset=19, kernel_shape=[2, 3], dilations=[3, 2])
+case("lp pool", "LpPool", [f(1, 2, 5, 5)], kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 0])
+case("lp pool 1", "LpPool", [f(1, 2, 6)], kernel_shape=[3], p=1)
+case("global max pool", "GlobalMaxPool", [f(2, 3, 4, 2)])
+case("global lp pool", "GlobalLpPool", [f(2, 3, 4)], p=3)
+case("max unpool", "MaxUnpool", [np.array([[[[1, 2], [3, 4]]]], np.float32), np.array([[[[5, 7], [13, 15]]]], np.int64)], kernel_shape=[2, 2], strides=[2, 2])
+case("max unpool shape", "MaxUnpool", [np.array([[[[5, 6], [7, 8]]]], np.float32), np.array([[[[5, 7], [13, 15]]]], np.int64), i(1, 1, 5, 5)],
+     constants=(2,), kernel_shape=[2, 2], strides=[2, 2])
+case("col2im", "Col2Im", [f(1, 8, 6), i(3, 4), i(2, 2)], opset=18, constants=(1, 2))
+case("col2im strided", "Col2Im", [f(2, 4, 9), i(5, 4), i(2, 2)], opset=18, constants=(1, 2), strides=[2, 2], pads=[0, 1, 1, 1])
+
+# Interpolation
+s = lambda *v: np.array(v, np.float32)
+x4 = f(1, 2, 4, 5)
+for mode in ["nearest", "linear", "cubic"]:
+    for place in ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric"]:
+        case(f"resize {mode} {place}", "Resize", [x4, None, None, i(1, 2, 7, 3)], opset=19, constants=(3,), mode=mode, coordinate_transformation_mode=place)
+for rounding in ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]:
+    case(f"resize {rounding}", "Resize", [x4, None, s(1, 1, 1.5, 0.6)], opset=18, constants=(2,), mode="nearest", nearest_mode=rounding)
+    case(f"resize {rounding} asymmetric", "Resize", [x4, None, s(1, 1, 2, 2)], opset=18, constants=(2,), mode="nearest", nearest_mode=rounding,
+         coordinate_transformation_mode="asymmetric")
+case("resize linear down", "Resize", [x4, None, s(1, 1, 0.6, 0.6)], opset=18, constants=(2,), mode="linear")
+case("resize cubic outside", "Resize", [x4, None, s(1, 1, 0.8, 2)], opset=18, constants=(2,), mode="cubic", exclude_outside=1, cubic_coeff_a=-0.5)
+case("resize linear antialias", "Resize", [f(1, 1, 8, 8), None, s(1, 1, 0.6, 0.4)], opset=18, constants=(2,), mode="linear", antialias=1)
+case("resize cubic antialias", "Resize", [f(1, 1, 8, 8), None, s(1, 1, 0.6, 1.4)], opset=18, constants=(2,), mode="cubic", antialias=1)
+case("resize crop", "Resize", [x4, s(0, 0, 0.1, -0.2, 1, 1, 0.8, 1.2), None, i(1, 2, 3, 4)], opset=18, constants=(1, 3), mode="linear",
+     coordinate_transformation_mode="tf_crop_and_resize", extrapolation_value=7.0)
+case("resize axes", "Resize", [x4, None, None, i(6, 8)], opset=18, constants=(3,), mode="linear", axes=[2, 3])
+case("resize not larger", "Resize", [x4, None, None, i(7, 8)], opset=18, constants=(3,), mode="nearest", axes=[2, 3], keep_aspect_ratio_policy="not_larger")
+case("resize not smaller", "Resize", [x4, None, None, i(7, 8)], opset=18, constants=(3,), mode="linear", axes=[2, 3], keep_aspect_ratio_policy="not_smaller")
+case("resize opset 10", "Resize", [x4, s(1, 1, 2, 1.5)], opset=10, constants=(1,), mode="nearest")
+case("resize volume", "Resize", [f(1, 1, 2, 3, 2), None, s(1, 1, 2, 2, 1.5)], opset=13, constants=(2,), mode="linear")
+for mode in ["linear", "nearest", "cubic"]:
+    for padding in ["zeros", "border", "reflection"]:
+        case(f"grid sample {mode} {padding}", "GridSample", [x4, rng.uniform(-1.3, 1.3, (1, 3, 2, 2)).astype(np.float32)], opset=20,
+             mode=mode, padding_mode=padding, align_corners=int(padding == "border"))
+
+# Recurrence
+def recurrent(name, op, gates, direction="forward", extra=(), outputs=2, bias=True, **attributes):
+    d = 2 if direction == "bidirectional" else 1
+    values = [f(4, 3, 2), f(d, gates * 2, 2), f(d, gates * 2, 2), f(d, gates * 4) if bias else None] + list(extra)
+    case(name, op, values, outputs=outputs, hidden_size=2, direction=direction, **attributes)
+
+
+lengths = np.array([4, 2, 3], np.int32)
+recurrent("lstm", "LSTM", 4, outputs=3)
+recurrent("lstm reverse", "LSTM", 4, "reverse", outputs=3, bias=False)
+recurrent("lstm everything", "LSTM", 4, "bidirectional", [lengths, f(2, 3, 2), f(2, 3, 2), f(2, 6)], outputs=3)
+recurrent("lstm clip", "LSTM", 4, "forward", [None, f(1, 3, 2), f(1, 3, 2)], outputs=3, clip=0.5)
+recurrent("lstm activations", "LSTM", 4, outputs=3, activations=["HardSigmoid", "Softsign", "LeakyRelu"], activation_alpha=[0.3, 0.1], activation_beta=[0.4])
+recurrent("gru", "GRU", 3)
+recurrent("gru before reset", "GRU", 3, linear_before_reset=1)
+recurrent("gru everything", "GRU", 3, "bidirectional", [lengths, f(2, 3, 2)], linear_before_reset=1)
+recurrent("gru reverse lengths", "GRU", 3, "reverse", [lengths])
+recurrent("rnn", "RNN", 1)
+recurrent("rnn everything", "RNN", 1, "bidirectional", [lengths, f(2, 3, 2)], activations=["Relu", "Tanh"])
+
+# Signals
+case("dft", "DFT", [f(2, 6, 2)], opset=17)
+case("dft real, one side", "DFT", [f(2, 7, 1)], opset=17, onesided=1)
+case("dft inverse", "DFT", [f(2, 5, 2)], opset=17, inverse=1)
+case("dft length", "DFT", [f(2, 5, 1), np.array(8, np.int64)], opset=17, constants=(1,))
+case("dft axis input", "DFT", [f(4, 3, 2), None, np.array(0, np.int64)], opset=20, constants=(2,))
+case("stft", "STFT", [f(2, 20, 1), np.array(4, np.int64), np.hanning(8).astype(np.float32), np.array(8, np.int64)], opset=17, constants=(1, 2, 3))
+case("stft window only", "STFT", [f(1, 20, 1), np.array(5, np.int64), np.hanning(6).astype(np.float32)], opset=17, constants=(1, 2), onesided=0)
+for name in ["HannWindow", "HammingWindow", "BlackmanWindow"]:
+    case(name, name, [np.array(7, np.int64)], opset=17, constants=(0,))
+case("HannWindow symmetric", "HannWindow", [np.array(6, np.int64)], opset=17, constants=(0,), periodic=0)
+
+# Attention
+case("attention", "Attention", [f(2, 2, 3, 4), f(2, 2, 5, 4), f(2, 2, 5, 4)], opset=23)
+case("attention mask, scale", "Attention", [f(1, 2, 3, 4), f(1, 2, 5, 4), f(1, 2, 5, 3), f(3, 5)], opset=23, scale=0.3)
+case("attention grouped causal", "Attention", [f(2, 3, 8), f(2, 3, 4), f(2, 3, 4)], opset=23, q_num_heads=4, kv_num_heads=2, is_causal=1)
+case("rotary", "RotaryEmbedding", [f(2, 3, 4, 6), f(8, 3), f(8, 3), rng.integers(0, 8, (2, 4))], opset=23)
+case("rotary flat, interleaved", "RotaryEmbedding", [f(2, 4, 12), f(2, 4, 3), f(2, 4, 3)], opset=23, num_heads=2, interleaved=1)
+case("rotary in part", "RotaryEmbedding", [f(1, 2, 3, 6), f(5, 2), f(5, 2), i(4, 0, 2).reshape(1, 3)], opset=23, rotary_embedding_dim=4)
 
 path = os.path.join(os.path.dirname(__file__), "cases.json")
 with open(path, "w") as file:

@@ -25,19 +25,22 @@ protocol BinaryOperator: Operator {
   func apply(_ a: Int, _ b: Int) -> Int?
   /// What a parameter among the operands does for the channels along it.
   var role: ChannelRole { get }
+  /// The type of the result of operands of this type.
+  func result(_ dtype: DType) -> DType
 }
 
 extension BinaryOperator {
   var arity: ClosedRange<Int> { 2...2 }
   var role: ChannelRole { .carries }
   func apply(_ a: Int, _ b: Int) -> Int? { nil }
+  func result(_ dtype: DType) -> DType { dtype }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
     let a = try inputs.required(0, node), b = try inputs.required(1, node)
     guard a.dtype == b.dtype else {
       throw node.failure(.dtype, "operands", expected: "one dtype", got: "\(a.dtype.name) and \(b.dtype.name)")
     }
-    var type = ValueType(a.dtype, nil)
+    var type = ValueType(result(a.dtype), nil)
     if let x = a.shape, let y = b.shape { type.shape = try broadcast(x, y, node) }
     if let x = a.contents, let y = b.contents, x.count == y.count || x.count == 1 || y.count == 1 {
       let pairs = (0..<max(x.count, y.count)).map { (x[x.count == 1 ? 0 : $0].value, y[y.count == 1 ? 0 : $0].value) }

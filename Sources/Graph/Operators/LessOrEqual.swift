@@ -1,0 +1,11 @@
+import Support
+import Tensor
+
+/// a <= b, as bool.
+struct LessOrEqualOperator: BinaryOperator {
+  static let name = "LessOrEqual"
+  func result(_ dtype: DType) -> DType { .bool }
+  func apply(_ node: Node, _ a: Tensor, _ b: Tensor) throws -> Tensor { try a.le(b) }
+}
+
+@section("pare_operators") @used private let entry: OperatorEntry = { operatorEntry(LessOrEqualOperator.self) }

@@ -1,0 +1,10 @@
+import Support
+import Tensor
+
+/// Either, of bools.
+struct OrOperator: BinaryOperator {
+  static let name = "Or"
+  func apply(_ node: Node, _ a: Tensor, _ b: Tensor) throws -> Tensor { try a.or(b) }
+}
+
+@section("pare_operators") @used private let entry: OperatorEntry = { operatorEntry(OrOperator.self) }
