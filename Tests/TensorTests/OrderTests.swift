@@ -63,7 +63,8 @@ import Testing
       return low + 1 < n ? ordered[low] + (ordered[low + 1] - ordered[low]) * (p - Double(low)) : ordered[low]
     }
     for threads in [1, 2] {
-      try Compute.withThreads(threads) { #expect(try difference(x.quantile(q), Tensor(expected).converted(to: .f32), relative: 1e-6) == nil) }
+      let found = try Compute.withThreads(threads) { try x.quantile(q) }
+      #expect(try difference(found, Tensor(expected).converted(to: .f32), absolute: 1e-7, relative: 1e-6) == nil)
     }
     let matrix = try x.narrowed(axis: 0, start: 0, length: 60000).reshaped([200, 300])
     let rows = try matrix.quantile([0.25, 0.9], axis: 1)
@@ -105,7 +106,8 @@ import Testing
     let plane = try Tensor.randn([900, 2], seed: 6) * 0.1 + Tensor([0 as Float, 0, 4, 0, 0, 4], shape: [3, 2]).tiled([300, 1])
     let r = try plane.kMeans(3, start: start, seed: 1)
     #expect(r.centroids.shape == [3, 2] && r.assignment.shape == [900])
-    #expect(try r.inertia == Compute.withThreads(1) { try plane.kMeans(3, start: start, seed: 1).inertia })
+    let again = try Compute.withThreads(1) { try plane.kMeans(3, start: start, seed: 1) }
+    #expect(r.inertia == again.inertia)
     if start == .plusPlus { #expect(r.inertia < 30 && found.inertia < 10) }
     #expect(throws: PareError.self) { try line.kMeans(0) }
     #expect(throws: PareError.self) { try Tensor([1 as Float, .nan]).kMeans(1) }
