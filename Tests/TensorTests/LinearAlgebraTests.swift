@@ -17,10 +17,11 @@ import Testing
     let k = s.count
     let epsilon = (a.dtype == .f32 ? Double(Float.ulpOfOne) : Double.ulpOfOne) * Double(max(a.shape[0], a.shape[1]))
     let (a, u, vt, s) = (try a.converted(to: .f64), try u.converted(to: .f64), try vt.converted(to: .f64), try s.converted(to: .f64))
-    let made = try (u.narrowed(axis: 1, start: 0, length: k) * s).matmul(vt.narrowed(axis: 0, start: 0, length: k))
+    // Divided first: the squares of the norm must neither overflow nor vanish.
     let largest = max(try s.scalars().first ?? 0, .leastNormalMagnitude)
+    let made = try (u.narrowed(axis: 1, start: 0, length: k) * (s / largest)).matmul(vt.narrowed(axis: 0, start: 0, length: k))
     return [
-      try (made - a).norm().item() / largest,
+      try (made - a / largest).norm().item(),
       try (u.transposed().matmul(u) - identity(u.shape[1], .f64)).abs().max().item(),
       try (vt.matmul(vt.transposed()) - identity(vt.shape[0], .f64)).abs().max().item(),
     ].map { $0 / epsilon }
