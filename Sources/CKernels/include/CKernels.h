@@ -28,3 +28,25 @@ pare_thread_state *pare_thread(void);
 
 // How many processors the scheduler lets this process use.
 int32_t pare_allowed_processors(void);
+
+// Bidiagonal.c: a = Q B P' for an m x n matrix in columns, m >= n, entries of at most about 1. d, e: diagonal and upper
+// diagonal of B. The columns of a become those of the reflectors I - tau x x' of Q, columns of v those of P, zeros and
+// the leading one written out. lda: a multiple of 16 from m, the entries from m on zero. work: 2 lda + ldv + threads lda.
+void pare_bidiagonalize_f32(float *a, intptr_t lda, intptr_t m, intptr_t n, float *d, float *e, float *tau_left,
+                            float *tau_right, float *v, intptr_t ldv, float *work, int32_t threads);
+void pare_bidiagonalize_f64(double *a, intptr_t lda, intptr_t m, intptr_t n, double *d, double *e, double *tau_left,
+                            double *tau_right, double *v, intptr_t ldv, double *work, int32_t threads);
+
+// Order.c: n below 2^32. -0 equals 0 (a sort of values alone puts it before 0), NaN comes last in both directions, equal
+// elements keep their order. The same results for every number of threads.
+// scratch: 2 n keys.
+void pare_sort_f32(const float *x, intptr_t n, int32_t descending, float *values, uint32_t *scratch, int32_t threads);
+// values may be null; scratch: 2 n pairs.
+void pare_argsort_f32(const float *x, intptr_t n, int32_t descending, float *values, int64_t *indices, uint64_t *scratch,
+                      int32_t threads);
+// The elements at ascending 0-based `ranks` of ascending order, at most PARE_SELECT_RANKS. 0 when memory is short.
+enum { PARE_SELECT_RANKS = 64 };
+int32_t pare_select_f32(const float *x, intptr_t n, const int64_t *ranks, int32_t count, float *values, int32_t threads);
+// The first k of the order that puts the largest (or smallest) first. scratch: 2 k pairs. 0 when memory is short.
+int32_t pare_topk_f32(const float *x, intptr_t n, intptr_t k, int32_t largest, float *values, int64_t *indices,
+                      uint64_t *scratch, int32_t threads);

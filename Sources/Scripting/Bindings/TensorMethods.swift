@@ -116,7 +116,7 @@ enum TensorMethods {
 
   static var all: [Function] {
     elementwise + comparisons + reductions + views + linear + conversion + gradients + elementMath + activations + statistics
-      + indexing + structure + normalization + losses + layers
+      + indexing + structure + normalization + losses + layers + linearAlgebra + order
   }
 
   private static var elementwise: [Function] {
@@ -201,19 +201,6 @@ enum TensorMethods {
           x.variance(
             axes: axes(raw["axis"], rank: x.rank, "x:var"), unbiased: options.boolean("unbiased"),
             keepDims: options.boolean("keepdim")))
-      },
-      Function("x:quantile", [.number("q", in: 0...1)], "The q-quantile of all elements, linearly interpolated", example: "x:quantile(0.9)") { call in
-        try call.push(call.receiver(TensorHandle.self).value.quantile(call.number(1)))
-      },
-      Function(
-        "x:topk", [.integer("k", in: 0...)], options: [.integer("axis", default: -1), .boolean("largest", default: true)],
-        "The k largest elements along an axis, descending, and their 0-based indices", example: "values, indices = x:topk(5)"
-      ) { call in
-        let x = try call.receiver(TensorHandle.self).value
-        let options = try call.options()
-        let axis = try Axis.position(options.integer("axis"), rank: x.rank, in: "x:topk")
-        let (values, indices) = try x.topk(call.integer(1), axis: axis, largest: options.boolean("largest"))
-        return try call.push(values) + call.push(indices)
       },
     ]
   }
@@ -304,14 +291,6 @@ enum TensorMethods {
       },
       Function("x:kron", [.tensor("y")], "Kronecker product") { call in
         try call.push(call.receiver(TensorHandle.self).value.kron(call.tensor(1)))
-      },
-      Function("x:svd", "Thin singular value decomposition: u, s, vt", example: "u, s, vt = x:svd()") { call in
-        let (u, s, vt) = try call.receiver(TensorHandle.self).value.svd()
-        return try call.push(u) + call.push(s) + call.push(vt)
-      },
-      Function("x:qr", "QR decomposition: q, r", example: "q, r = x:qr()") { call in
-        let (q, r) = try call.receiver(TensorHandle.self).value.qr()
-        return try call.push(q) + call.push(r)
       },
     ]
   }

@@ -1,20 +1,60 @@
+import CKernels
 import Support
 
 extension Tensor {
   /// The positions that sort along an axis, i64; equal elements keep their order, NaN comes last.
   public func argsort(axis: Int = -1, descending: Bool = false) throws -> Tensor {
-    let axis = try shape.axis(axis, "argsort")
-    let moved = try detached().transposed(axis, -1).contiguous()
+    try ordered(axis, descending, "argsort", values: false).indices
+  }
+
+  /// The elements in order along an axis; NaN comes last in both directions.
+  ///
+  /// f32 by radix sort, the same for every number of threads. Negative zeros come before others, to which they are equal.
+  /// The gradient goes back to where each element came from.
+  public func sorted(axis: Int = -1, descending: Bool = false) throws -> Tensor {
+    guard !records, let key = SortKey(dtype, shape) else { return try sortedWithIndices(axis: axis, descending: descending).values }
+    let axis = try shape.axis(axis, "sort")
+    return try key.rows(of: detached(), along: axis) { rows, n in
+      let result = try Tensor.empty(rows.shape, .f32)
+      try SortKey.eachRow(rows, n, scratch: 8 * n) { source, row, room, threads in
+        pare_sort_f32(
+          source, n, descending ? 1 : 0, result.pointer(Float.self) + row * n, room.assumingMemoryBound(to: UInt32.self), threads)
+      }
+      return result
+    }
+  }
+
+  /// The elements in order along an axis and their positions, i64: equal elements keep their order, NaN comes last.
+  public func sortedWithIndices(axis: Int = -1, descending: Bool = false) throws -> (values: Tensor, indices: Tensor) {
+    let (values, indices) = try ordered(axis, descending, "sort", values: !records)
+    if let values { return (values, indices) }
+    return (try gatherElements(axis: axis, indices: indices), indices)
+  }
+
+  private func ordered(_ axis: Int, _ descending: Bool, _ op: String, values: Bool) throws -> (values: Tensor?, indices: Tensor) {
+    let axis = try shape.axis(axis, op)
     let n = shape.dims[axis]
-    let result = try Tensor.empty(moved.shape, .i64)
+    let moved = try detached().transposed(axis, -1).contiguous()
+    let indices = try Tensor.empty(moved.shape, .i64)
+    if let key = SortKey(dtype, shape) {
+      let rows = try moved.converted(to: .f32)
+      let result = values ? try Tensor.empty(moved.shape, .f32) : nil
+      try SortKey.eachRow(rows, n, scratch: 16 * n) { source, row, room, threads in
+        pare_argsort_f32(
+          source, n, descending ? 1 : 0, result.map { $0.pointer(Float.self) + row * n },
+          indices.pointer(Int64.self) + row * n, room.assumingMemoryBound(to: UInt64.self), threads)
+      }
+      return (try result.map { try key.back($0).transposed(axis, -1) }, try indices.transposed(axis, -1))
+    }
     switch dtype {
-    case .f32: moved.orders(n, result, descending, Float.self)
-    case .i64: moved.orders(n, result, descending, Int64.self)
+    case .i64: moved.orders(n, indices, descending, Int64.self)
+    case .f32: moved.orders(n, indices, descending, Float.self)
     default:
       // Every other type is held exactly by f64.
-      try moved.converted(to: .f64).orders(n, result, descending, Double.self)
+      try moved.converted(to: .f64).orders(n, indices, descending, Double.self)
     }
-    return try result.transposed(axis, -1)
+    let positions = try indices.transposed(axis, -1)
+    return (values ? try detached().gatherElements(axis: axis, indices: positions) : nil, positions)
   }
 
   private func orders<T: Number>(_ n: Int, _ result: Tensor, _ descending: Bool, _: T.Type) {
@@ -35,58 +75,35 @@ extension Tensor {
     }
   }
 
-  /// The elements in order along an axis; NaN comes last.
-  public func sorted(axis: Int = -1, descending: Bool = false) throws -> Tensor {
-    try gatherElements(axis: axis, indices: argsort(axis: axis, descending: descending))
-  }
-
-  /// The k largest (or smallest) elements along an axis, in order, and their positions, i64.
+  /// The k largest (or smallest) elements along an axis, in order, and their positions, i64; of equal ones those that come
+  /// first, NaN last.
+  ///
+  /// f32 by radix selection, the same for every number of threads. The gradient goes back to the chosen elements.
   public func topk(_ k: Int, axis: Int = -1, largest: Bool = true) throws -> (values: Tensor, indices: Tensor) {
     let position = try shape.axis(axis, "topk")
-    guard k >= 0, k <= shape.dims[position] else {
+    let n = shape.dims[position]
+    guard k >= 0, k <= n else {
       throw PareError(
-        .argument, "[topk] \(k) elements of axis \(axis) of shape \(shape)", argument: "k",
-        expected: "0...\(shape.dims[position])", op: "topk")
+        .argument, "[topk] \(k) elements of axis \(axis) of shape \(shape)", argument: "k", expected: "0...\(n)", op: "topk")
     }
-    let indices = try argsort(axis: position, descending: largest).narrowed(axis: position, start: 0, length: k).contiguous()
-    return (try gatherElements(axis: position, indices: indices), indices)
-  }
-
-  /// The value below which the fraction `q` of all elements lies, linear between neighbours (NumPy's default).
-  /// - Throws: `argument` unless 0 <= q <= 1, `shape` if there is no element. NaN if one element is NaN.
-  public func quantile(_ q: Double) throws -> Tensor {
-    guard q >= 0, q <= 1 else { throw PareError(.argument, "[quantile] \(q)", argument: "q", expected: "0...1", op: "quantile") }
-    guard count > 0 else { throw PareError(.shape, "[quantile] shape \(shape) has no elements", op: "quantile") }
-    let result: DType = dtype.isFloating ? dtype : .f64
-    var values = try scalars()
-    if values.contains(where: { $0.isNaN }) { return try Tensor.scalar(.nan, result) }
-    let position = q * Double(values.count - 1)
-    let low = Int(position.rounded(.down))
-    let a = Tensor.select(&values, low)
-    guard low + 1 < values.count, position > Double(low) else { return try Tensor.scalar(a, result) }
-    let b = values[(low + 1)...].min() ?? a
-    return try Tensor.scalar(a + (b - a) * (position - Double(low)), result)
-  }
-
-  /// Quickselect: afterwards `values[k]` is the k-th smallest and everything after it is not smaller.
-  static func select(_ values: inout [Double], _ k: Int) -> Double {
-    var (low, high) = (0, values.count - 1)
-    while low < high {
-      let middle = low + (high - low) / 2
-      let pivot = Swift.max(Swift.min(values[low], values[middle]), Swift.min(Swift.max(values[low], values[middle]), values[high]))
-      var (i, j) = (low, high)
-      while i <= j {
-        while values[i] < pivot { i += 1 }
-        while values[j] > pivot { j -= 1 }
-        if i <= j {
-          values.swapAt(i, j)
-          i += 1
-          j -= 1
-        }
-      }
-      if k <= j { high = j } else if k >= i { low = i } else { break }
+    // Below a few thousand elements the histograms of a selection cost more than a sort.
+    guard n >= 4096, k <= n / 2, let key = SortKey(dtype, shape) else {
+      let indices = try argsort(axis: position, descending: largest).narrowed(axis: position, start: 0, length: k).contiguous()
+      return (try gatherElements(axis: position, indices: indices), indices)
     }
-    return values[k]
+    let rows = try detached().transposed(position, -1).contiguous().converted(to: .f32)
+    let shape = rows.shape.replacing(rank - 1, with: k)
+    let values = try Tensor.empty(shape, .f32), indices = try Tensor.empty(shape, .i64)
+    try SortKey.eachRow(rows, n, scratch: 16 * Swift.max(k, 1)) { source, row, room, threads in
+      guard
+        pare_topk_f32(
+          source, n, k, largest ? 1 : 0, values.pointer(Float.self) + row * k, indices.pointer(Int64.self) + row * k,
+          room.assumingMemoryBound(to: UInt64.self), threads) == 1
+      else { throw PareError(.memory, "[topk] no memory for histograms", op: "topk") }
+    }
+    let positions = try indices.transposed(position, -1)
+    if records { return (try gatherElements(axis: position, indices: positions), positions) }
+    return (try key.back(values).transposed(position, -1), positions)
   }
 
   /// The different elements of all, in ascending order, with how often each comes (i64).
@@ -160,5 +177,65 @@ extension Tensor {
       }
     }
     return try result.transposed(axis, -1)
+  }
+}
+
+/// Types whose order f32 keeps, so that its kernels sort them: f32, the halves and integers of at most 16 bits.
+struct SortKey {
+  private let dtype: DType
+
+  /// Nil for other types, and for more elements than the kernels number.
+  init?(_ dtype: DType, _ shape: Shape) {
+    switch dtype {
+    case .f32, .f16, .bf16, .i8, .u8, .i16, .u16, .bool: self.dtype = dtype
+    default: return nil
+    }
+    guard shape.count < Int(UInt32.max) else { return nil }
+  }
+
+  /// From f32 to the type again.
+  func back(_ x: Tensor) throws -> Tensor { try x.converted(to: dtype) }
+
+  /// Runs `body` with the axis innermost, as f32, and puts its result back.
+  func rows(of x: Tensor, along axis: Int, _ body: (Tensor, Int) throws -> Tensor) throws -> Tensor {
+    let moved = try x.transposed(axis, -1).contiguous().converted(to: .f32)
+    return try back(body(moved, x.shape.dims[axis])).transposed(axis, -1)
+  }
+
+  /// Calls `body` for each row of n with its address, number, `scratch` bytes and threads: rows one after another on all
+  /// threads if they are long, side by side if they are short.
+  static func eachRow(
+    _ rows: Tensor, _ n: Int, scratch: Int, _ body: (UnsafePointer<Float>, Int, UnsafeMutableRawPointer, Int32) throws -> Void
+  ) throws {
+    guard n > 0, rows.count > 0 else { return }
+    let number = rows.count / n
+    let source = UnsafePointer(rows.pointer(Float.self))
+    if number == 1 || n >= 1 << 18 {
+      Compute.prepareLibraries()
+      let room = try Storage(byteCount: scratch)
+      for row in 0..<number {
+        try Interrupt.check()
+        try withExtendedLifetime((rows, room)) { try body(source + row * n, row, room.base, Int32(Compute.threads)) }
+      }
+      return
+    }
+    // Room for each thread's part, since a part cannot throw.
+    let parts = Swift.min(Compute.threads, number)
+    let room = try Storage(byteCount: scratch * parts)
+    nonisolated(unsafe) var failures = [(any Error)?](repeating: nil, count: parts)
+    failures.withUnsafeMutableBufferPointer { failures in
+      nonisolated(unsafe) let failures = failures
+      Compute.parallel(parts, grain: 1) { range in
+        for part in range {
+          do {
+            for row in number * part / parts..<number * (part + 1) / parts {
+              try body(source + row * n, row, room.base + part * scratch, 1)
+            }
+          } catch { failures[part] = error }
+        }
+      }
+    }
+    withExtendedLifetime((rows, room)) {}
+    if let failure = failures.lazy.compactMap({ $0 }).first { throw failure }
   }
 }

@@ -1,0 +1,335 @@
+// Order of f32 by radix sort and radix select on their bits, which needs no instruction set and whose results depend on
+// nothing but the values: not on the number of threads, since every pass is stable.
+#include "CKernels.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PARTS = 64, MAX_BUCKETS = 1 << 11 };
+
+// Bits in the order of the numbers; NaN last in both directions.
+static inline uint32_t key_of(float x, uint32_t flip, int equal_zeros) {
+  uint32_t bits;
+  memcpy(&bits, &x, 4);
+  if (equal_zeros && bits == 0x80000000u) bits = 0;
+  uint32_t key = bits ^ ((uint32_t)((int32_t)bits >> 31) | 0x80000000u);
+  key ^= flip;
+  return (bits & 0x7fffffffu) > 0x7f800000u ? 0xffffffffu : key;
+}
+
+static inline float value_of(uint32_t key, uint32_t flip) {
+  float x;
+  uint32_t bits = key ^ flip;
+  bits ^= bits >> 31 ? 0x80000000u : 0xffffffffu;
+  if (key == 0xffffffffu) bits = 0x7fc00000u;
+  memcpy(&x, &bits, 4);
+  return x;
+}
+
+// The part's share of 0..<n.
+static inline void share(intptr_t n, intptr_t parts, intptr_t part, intptr_t *begin, intptr_t *end) {
+  const intptr_t each = n / parts, rest = n % parts;
+  *begin = part * each + (part < rest ? part : rest);
+  *end = *begin + each + (part < rest ? 1 : 0);
+}
+
+static int32_t parts_for(intptr_t n, int32_t threads) {
+  const intptr_t most = n / 16384;
+  const int32_t parts = threads < MAX_PARTS ? threads : MAX_PARTS;
+  return most < 1 ? 1 : most < parts ? (int32_t)most : parts < 1 ? 1 : parts;
+}
+
+// Digits of 8 bits keep the write streams of large arrays in the first-level cache.
+typedef struct {
+  const void *from;
+  void *to;
+  intptr_t n;
+  int32_t parts, shift, is_pair;
+  uint32_t (*counts)[256];
+} radix_pass;
+
+// Counts the digits of first..<last in four tables: neighbours with the same digit do not wait for each other.
+#define COUNT(DIGIT)                                        \
+  do {                                                      \
+    intptr_t next = first;                                  \
+    for (; next + 4 <= last; next += 4)                     \
+      for (int lane = 0; lane < 4; lane++) {                \
+        const intptr_t i = next + lane;                     \
+        tables[lane][DIGIT]++;                              \
+      }                                                     \
+    for (intptr_t i = next; i < last; i++) tables[0][DIGIT]++; \
+  } while (0)
+
+static void count_digits(void *context, intptr_t begin, intptr_t end) {
+  const radix_pass *p = context;
+  for (intptr_t part = begin; part < end; part++) {
+    intptr_t first, last;
+    share(p->n, p->parts, part, &first, &last);
+    uint32_t tables[4][256];
+    memset(tables, 0, sizeof tables);
+    if (p->is_pair) {
+      const uint64_t *x = p->from;
+      COUNT((x[i] >> p->shift) & 255);
+    } else {
+      const uint32_t *x = p->from;
+      COUNT((x[i] >> p->shift) & 255);
+    }
+    for (int d = 0; d < 256; d++) p->counts[part][d] = tables[0][d] + tables[1][d] + tables[2][d] + tables[3][d];
+  }
+}
+
+static void move_digits(void *context, intptr_t begin, intptr_t end) {
+  const radix_pass *p = context;
+  for (intptr_t part = begin; part < end; part++) {
+    intptr_t first, last;
+    share(p->n, p->parts, part, &first, &last);
+    uint32_t *at = p->counts[part];
+    if (p->is_pair) {
+      const uint64_t *x = p->from;
+      uint64_t *y = p->to;
+      for (intptr_t i = first; i < last; i++) y[at[(x[i] >> p->shift) & 255]++] = x[i];
+    } else {
+      const uint32_t *x = p->from;
+      uint32_t *y = p->to;
+      for (intptr_t i = first; i < last; i++) y[at[(x[i] >> p->shift) & 255]++] = x[i];
+    }
+  }
+}
+
+// Sorts keys (u32, or u64 by their upper half) between two buffers; returns the one that holds the result.
+static void *radix_sort(void *a, void *b, intptr_t n, int32_t is_pair, int32_t threads) {
+  uint32_t counts[MAX_PARTS][256];
+  radix_pass p = {.from = a, .to = b, .n = n, .parts = parts_for(n, threads), .is_pair = is_pair, .counts = counts};
+  for (int digit = 0; digit < 4; digit++) {
+    p.shift = 8 * digit + (is_pair ? 32 : 0);
+    pare_parallel(count_digits, &p, p.parts, p.parts);
+    uint32_t sum = 0;
+    int is_constant = 0;
+    for (int d = 0; d < 256; d++) {
+      const uint32_t before = sum;
+      for (int32_t part = 0; part < p.parts; part++) {
+        const uint32_t count = counts[part][d];
+        counts[part][d] = sum;
+        sum += count;
+      }
+      is_constant |= sum - before == (uint32_t)n;
+    }
+    if (is_constant) continue;
+    pare_parallel(move_digits, &p, p.parts, p.parts);
+    void *other = (void *)p.from;
+    p.from = p.to;
+    p.to = other;
+  }
+  return (void *)p.from;
+}
+
+typedef struct {
+  const float *x;
+  uint32_t *keys;
+  uint64_t *pairs;
+  const void *sorted;
+  float *values;
+  int64_t *indices;
+  uint32_t flip;
+} order_context;
+
+static void make_keys(void *context, intptr_t begin, intptr_t end) {
+  const order_context *c = context;
+  for (intptr_t i = begin; i < end; i++) c->keys[i] = key_of(c->x[i], c->flip, 0);
+}
+static void take_keys(void *context, intptr_t begin, intptr_t end) {
+  const order_context *c = context;
+  const uint32_t *keys = c->sorted;
+  for (intptr_t i = begin; i < end; i++) c->values[i] = value_of(keys[i], c->flip);
+}
+static void make_pairs(void *context, intptr_t begin, intptr_t end) {
+  const order_context *c = context;
+  for (intptr_t i = begin; i < end; i++) c->pairs[i] = (uint64_t)key_of(c->x[i], c->flip, 1) << 32 | (uint64_t)i;
+}
+static void take_pairs(void *context, intptr_t begin, intptr_t end) {
+  const order_context *c = context;
+  const uint64_t *pairs = c->sorted;
+  if (c->indices)
+    for (intptr_t i = begin; i < end; i++) c->indices[i] = (int64_t)(uint32_t)pairs[i];
+  // From the source: the key has lost the sign of a zero.
+  if (c->values)
+    for (intptr_t i = begin; i < end; i++) c->values[i] = c->x[(uint32_t)pairs[i]];
+}
+
+void pare_sort_f32(const float *x, intptr_t n, int32_t descending, float *values, uint32_t *scratch, int32_t threads) {
+  order_context c = {.x = x, .keys = scratch, .values = values, .flip = descending ? 0xffffffffu : 0};
+  const int32_t parts = parts_for(n, threads);
+  pare_parallel(make_keys, &c, n, parts);
+  c.sorted = radix_sort(scratch, scratch + n, n, 0, threads);
+  pare_parallel(take_keys, &c, n, parts);
+}
+
+static void insertion_sort(uint64_t *pairs, intptr_t n) {
+  for (intptr_t i = 1; i < n; i++) {
+    const uint64_t pair = pairs[i];
+    intptr_t j = i;
+    for (; j > 0 && pairs[j - 1] > pair; j--) pairs[j] = pairs[j - 1];
+    pairs[j] = pair;
+  }
+}
+
+void pare_argsort_f32(const float *x, intptr_t n, int32_t descending, float *values, int64_t *indices, uint64_t *scratch,
+                      int32_t threads) {
+  order_context c = {.x = x, .pairs = scratch, .values = values, .indices = indices, .flip = descending ? 0xffffffffu : 0};
+  const int32_t parts = parts_for(n, threads);
+  pare_parallel(make_pairs, &c, n, parts);
+  if (n <= 48) {
+    insertion_sort(scratch, n);
+    c.sorted = scratch;
+  } else {
+    c.sorted = radix_sort(scratch, scratch + n, n, 1, threads);
+  }
+  pare_parallel(take_pairs, &c, n, parts);
+}
+
+// MARK: Selection
+
+// Digits of a key from the top: 11, 11 and 10 bits.
+static const int32_t level_shift[3] = {21, 10, 0}, level_bits[3] = {11, 11, 10};
+
+typedef struct {
+  const float *x;
+  intptr_t n;
+  uint32_t flip, prefix;
+  int32_t level, parts;
+  uint32_t (*counts)[MAX_BUCKETS];
+} select_pass;
+
+static inline uint32_t bucket_of(uint32_t key, int32_t bits, uint32_t prefix) {
+  return key >> bits == prefix ? key & ((1u << bits) - 1) : MAX_BUCKETS;
+}
+
+static void count_prefixed(void *context, intptr_t begin, intptr_t end) {
+  const select_pass *p = context;
+  for (intptr_t part = begin; part < end; part++) {
+    intptr_t first, last;
+    share(p->n, p->parts, part, &first, &last);
+    // One bucket more, for what lies elsewhere: no branch.
+    uint32_t tables[4][MAX_BUCKETS + 16];
+    memset(tables, 0, sizeof tables);
+    const float *x = p->x;
+    const uint32_t flip = p->flip, prefix = p->prefix;
+    if (p->level == 0) {
+      COUNT(key_of(x[i], flip, 1) >> 21);
+    } else {
+      const int32_t shift = level_shift[p->level], bits = level_bits[p->level];
+      COUNT(bucket_of(key_of(x[i], flip, 1) >> shift, bits, prefix));
+    }
+    for (int d = 0; d < MAX_BUCKETS; d++)
+      p->counts[part][d] = tables[0][d] + tables[1][d] + tables[2][d] + tables[3][d];
+  }
+}
+
+// Finds the keys of some ranks, ascending, that all lie among the keys with one prefix, of which `before` are smaller.
+static void select_level(select_pass *p, uint32_t prefix, int32_t level, int64_t before, const int64_t *ranks, int32_t count,
+                         uint32_t *keys) {
+  p->prefix = prefix;
+  p->level = level;
+  pare_parallel(count_prefixed, p, p->parts, p->parts);
+  int64_t totals[MAX_BUCKETS];
+  for (int d = 0; d < MAX_BUCKETS; d++) {
+    totals[d] = 0;
+    for (int32_t part = 0; part < p->parts; part++) totals[d] += p->counts[part][d];
+  }
+  int32_t next = 0;
+  for (uint32_t d = 0; d < MAX_BUCKETS && next < count; d++) {
+    const int64_t after = before + totals[d];
+    int32_t inside = next;
+    while (inside < count && ranks[inside] < after) inside++;
+    if (inside > next) {
+      const uint32_t key = prefix << level_bits[level] | d;
+      if (level == 2) {
+        for (int32_t i = next; i < inside; i++) keys[i] = key;
+      } else {
+        select_level(p, key, level + 1, before, ranks + next, inside - next, keys + next);
+      }
+      next = inside;
+    }
+    before = after;
+  }
+}
+
+static int select_keys(const float *x, intptr_t n, uint32_t flip, const int64_t *ranks, int32_t count, uint32_t *keys,
+                       int32_t threads) {
+  select_pass p = {.x = x, .n = n, .flip = flip, .parts = parts_for(n, threads)};
+  p.counts = malloc(sizeof(uint32_t[MAX_BUCKETS]) * (size_t)p.parts);
+  if (!p.counts) return 0;
+  select_level(&p, 0, 0, 0, ranks, count, keys);
+  free(p.counts);
+  return 1;
+}
+
+int32_t pare_select_f32(const float *x, intptr_t n, const int64_t *ranks, int32_t count, float *values, int32_t threads) {
+  uint32_t keys[PARE_SELECT_RANKS];
+  if (!select_keys(x, n, 0, ranks, count, keys, threads)) return 0;
+  for (int32_t i = 0; i < count; i++) values[i] = value_of(keys[i], 0);
+  return 1;
+}
+
+typedef struct {
+  const float *x;
+  intptr_t n;
+  uint32_t flip, limit;
+  int32_t parts;
+  int64_t better[MAX_PARTS], equal[MAX_PARTS]; // per part: how many; then where its own go and how many it may take
+  uint64_t *pairs;
+} top_context;
+
+static void count_top(void *context, intptr_t begin, intptr_t end) {
+  top_context *c = context;
+  for (intptr_t part = begin; part < end; part++) {
+    intptr_t first, last;
+    share(c->n, c->parts, part, &first, &last);
+    int64_t better = 0, equal = 0;
+    for (intptr_t i = first; i < last; i++) {
+      const uint32_t key = key_of(c->x[i], c->flip, 1);
+      better += key < c->limit;
+      equal += key == c->limit;
+    }
+    c->better[part] = better;
+    c->equal[part] = equal;
+  }
+}
+
+static void take_top(void *context, intptr_t begin, intptr_t end) {
+  top_context *c = context;
+  for (intptr_t part = begin; part < end; part++) {
+    intptr_t first, last;
+    share(c->n, c->parts, part, &first, &last);
+    uint64_t *to = c->pairs + c->better[part];
+    int64_t left = c->equal[part];
+    for (intptr_t i = first; i < last; i++) {
+      const uint32_t key = key_of(c->x[i], c->flip, 1);
+      if (key > c->limit) continue;
+      if (key == c->limit && left-- <= 0) continue;
+      *to++ = (uint64_t)key << 32 | (uint64_t)i;
+    }
+  }
+}
+
+int32_t pare_topk_f32(const float *x, intptr_t n, intptr_t k, int32_t largest, float *values, int64_t *indices,
+                      uint64_t *scratch, int32_t threads) {
+  if (k == 0) return 1;
+  top_context c = {.x = x, .n = n, .flip = largest ? 0xffffffffu : 0, .parts = parts_for(n, threads), .pairs = scratch};
+  const int64_t rank = k - 1;
+  if (!select_keys(x, n, c.flip, &rank, 1, &c.limit, threads)) return 0;
+  pare_parallel(count_top, &c, c.parts, c.parts);
+  int64_t ties = k, start = 0;
+  for (int32_t part = 0; part < c.parts; part++) ties -= c.better[part];
+  for (int32_t part = 0; part < c.parts; part++) {
+    const int64_t taken = c.equal[part] < ties ? c.equal[part] : ties, better = c.better[part];
+    c.better[part] = start;
+    c.equal[part] = taken;
+    ties -= taken;
+    start += better + taken;
+  }
+  pare_parallel(take_top, &c, c.parts, c.parts);
+  order_context o = {.x = x, .values = values, .indices = indices};
+  o.sorted = radix_sort(scratch, scratch + k, k, 1, threads);
+  pare_parallel(take_pairs, &o, k, parts_for(k, threads));
+  return 1;
+}
