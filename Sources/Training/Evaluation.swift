@@ -26,7 +26,8 @@ public struct Evaluation: Sendable {
 /// kept. Sums are f64 in the order of samples, so the result depends on the batch only through the model's arithmetic.
 ///
 /// - Parameters:
-///   - model: one input, and one output of class scores `[N, C]`; with a `metric`, any output.
+///   - model: one input, and one output of class scores `[N, C]`, or of maps of them `[N, C, ...]` whose labels are
+///     `[N, ...]` and count place by place; with a `metric`, any output.
 ///   - metric: gets the outputs and targets of the whole part, once; nil is accuracy.
 ///   - batch: samples that are run at a time.
 ///   - title: what a progress bar is called; nil shows none.
@@ -111,19 +112,39 @@ struct ClassificationTally {
   private var loss = 0.0
   private var confusion: [[Int]] = []
 
+  /// How many of a batch's answers are right, of how many; the first of equal greatest scores is the answer.
+  static func answers(_ outputs: Tensor, _ batch: Batch) throws -> (counted: Int, correct: Int) {
+    let rows = try batch.rows(outputs)
+    let classes = rows.scores.shape[1]
+    let correct = try rows.scores.converted(to: .f32).withBytes { bytes in
+      try rows.labels.withBytes { labels in
+        let scores = bytes.bindMemory(to: Float.self), labels = labels.bindMemory(to: Int64.self)
+        var correct = 0
+        for row in 0..<labels.count {
+          var answer = 0
+          for index in 1..<classes where scores[row * classes + index] > scores[row * classes + answer] { answer = index }
+          if Int64(answer) == labels[row] { correct += 1 }
+        }
+        return correct
+      }
+    }
+    return (rows.labels.count, correct)
+  }
+
   /// Counts a batch.
   ///
-  /// - Parameter outputs: class scores `[N, C]`; the first of equal greatest scores is the answer.
+  /// - Parameter outputs: class scores `[N, C]` or `[N, C, ...]`; the first of equal greatest scores is the answer.
   mutating func add(_ outputs: Tensor, _ batch: Batch) throws {
-    guard outputs.rank == 2, outputs.shape[0] == batch.count, outputs.shape[1] > 0 else {
+    guard outputs.rank >= 2, outputs.shape[0] == batch.count, outputs.shape[1] > 0 else {
       throw PareError(
         .shape, "class scores", expected: "[\(batch.count), classes]", got: "\(outputs.shape.dimensions)",
         suggestion: "give a metric of your own for other outputs")
     }
     let classes = outputs.shape[1]
     if confusion.isEmpty { confusion = .init(repeating: .init(repeating: 0, count: classes), count: classes) }
-    let labels = try batch.labels().values(as: Int64.self)
-    let scores = try outputs.values(as: Float.self)
+    let rows = try batch.rows(outputs.detached())
+    let labels = try rows.labels.values(as: Int64.self)
+    let scores = try rows.scores.values(as: Float.self)
     for (row, label) in labels.enumerated() {
       guard let label = Int(exactly: label), (0..<classes).contains(label) else {
         throw PareError(

@@ -10,6 +10,15 @@ public struct TrackedModel {
   let leaves: [String: Tensor]
   private let training: Bool
   private let seed: UInt64
+  private let seen = SeenStatistics()
+
+  /// Running statistics after the last run in training mode, by parameter name.
+  public var statistics: [String: Tensor] { seen.values }
+
+  /// Filled by runs. A reference, because a tracked model is handed around as a value.
+  private final class SeenStatistics {
+    var values: [String: Tensor] = [:]
+  }
 
   init(_ model: Model, training: Bool, seed: UInt64) throws {
     self.model = model
@@ -24,7 +33,10 @@ public struct TrackedModel {
 
   /// Runs the model on inputs by name; see `Interpreter.run`.
   public func run(_ inputs: [String: Tensor], taps: [String] = []) throws -> Execution {
-    try interpreter.run(inputs, taps: taps, training: training, parameters: leaves, seed: seed)
+    let execution = try interpreter.run(
+      inputs, taps: taps, training: training, parameters: leaves.merging(seen.values) { leaf, _ in leaf }, seed: seed)
+    seen.values.merge(execution.statistics) { _, new in new }
+    return execution
   }
 
   /// Returns the tracked value of a parameter as the forward pass sees it, such as for a penalty on its size.

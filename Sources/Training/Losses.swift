@@ -15,6 +15,23 @@ public enum Loss {
     return try logits.crossEntropy(labels: labels, smoothing: smoothing)
   }
 
+  /// Softmax cross-entropy of logits `[N, C]` against the share of each class, f32 `[N, C]`.
+  ///
+  /// - Parameter smoothing: the share of the target that is spread evenly over all classes, in 0..<1.
+  public static func crossEntropy(_ logits: Tensor, shares: Tensor, smoothing: Double = 0) throws -> Tensor {
+    guard (0..<1).contains(smoothing) else {
+      throw PareError(.argument, "cross_entropy", argument: "smoothing", expected: "0 or more, below 1", got: "\(smoothing)")
+    }
+    guard logits.rank == 2, logits.shape == shares.shape, logits.count > 0 else {
+      throw PareError(
+        .shape, "cross_entropy", argument: "shares", expected: "the logits' shape \(logits.shape.dimensions)",
+        got: "\(shares.shape.dimensions)")
+    }
+    var target = try shares.detached().converted(to: logits.dtype)
+    if smoothing > 0 { target = try target * (1 - smoothing) + smoothing / Double(logits.shape[1]) }
+    return try -(logits.logSoftmax(axis: -1) * target).sum() / Double(logits.shape[0])
+  }
+
   /// The mean of the squared differences over all elements.
   public static func mse(_ outputs: Tensor, _ targets: Tensor) throws -> Tensor {
     guard outputs.shape == targets.shape else {
@@ -51,26 +68,34 @@ public enum Loss {
 
 /// What training minimizes: a function of a model's outputs, of the intermediate values it asks for, and of the batch.
 public struct TrainingLoss {
+  /// What a checkpoint must agree on: a resumed training has the same loss.
+  public var name: String
   /// Layers or values that `value` wants to see in `Execution.taps`.
   public var taps: [String]
   /// Returns the tracked loss, one number, of one training batch.
   public var value: (_ execution: Execution, _ batch: Batch) throws -> Tensor
 
-  public init(taps: [String] = [], value: @escaping (_ execution: Execution, _ batch: Batch) throws -> Tensor) {
+  public init(
+    name: String = "own", taps: [String] = [], value: @escaping (_ execution: Execution, _ batch: Batch) throws -> Tensor
+  ) {
+    self.name = name
     self.taps = taps
     self.value = value
   }
 
-  /// Softmax cross-entropy of the model's output against class labels.
+  /// Softmax cross-entropy of the model's output against class labels, or their shares where samples were mixed; the mean
+  /// over the places of a map `[N, C, ...]` whose labels are `[N, ...]`.
   public static func crossEntropy(smoothing: Double = 0) -> TrainingLoss {
-    TrainingLoss { execution, batch in
-      try Loss.crossEntropy(execution.output(), batch.labels(), smoothing: smoothing)
+    TrainingLoss(name: smoothing > 0 ? "cross_entropy(\(smoothing))" : "cross_entropy") { execution, batch in
+      if let shares = batch.shares { return try Loss.crossEntropy(execution.output(), shares: shares, smoothing: smoothing) }
+      let (scores, labels) = try batch.rows(execution.output())
+      return try Loss.crossEntropy(scores, labels, smoothing: smoothing)
     }
   }
 
   /// Mean squared error of the model's output against the targets.
   public static func mse() -> TrainingLoss {
-    TrainingLoss { execution, batch in try Loss.mse(execution.output(), batch.y) }
+    TrainingLoss(name: "mse") { execution, batch in try Loss.mse(execution.output(), batch.targets) }
   }
 }
 

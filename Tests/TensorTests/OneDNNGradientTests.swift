@@ -1,3 +1,4 @@
+import CKernels
 import Support
 import Tensor
 import TestSupport
@@ -30,6 +31,9 @@ import Testing
     Convolution(input: [2, 16, 10, 10], weight: [16, 1, 3, 3], padding: [1, 1, 1, 1], groups: 16),
     Convolution(input: [1, 3, 5, 5], weight: [3, 1, 2, 2], strides: [2, 2], groups: 3, bias: false),
     Convolution(input: [5, 32, 1, 1], weight: [10, 32, 1, 1]),
+    // Large enough for Winograd's form.
+    Convolution(input: [4, 32, 17, 16], weight: [48, 32, 3, 3], padding: [1, 1, 1, 1]),
+    Convolution(input: [2, 64, 32, 30], weight: [32, 64, 3, 3], padding: [0, 1, 1, 0], bias: false),
   ]
 
   @Test(arguments: convolutions, [1, 2])
@@ -42,6 +46,17 @@ import Testing
       try x[0].conv(
         weight: x[1], bias: c.bias ? x[2] : nil, strides: c.strides, padding: c.padding, dilations: c.dilations,
         groups: c.groups)
+    }
+  }
+
+  /// The values stay away from 0, where the slope of relu jumps.
+  @Test func convolutionThenRelu() throws {
+    for sizes in [[2, 6, 9, 9], [4, 32, 17, 16]] {
+      let inputs = try [
+        Tensor.randn(Shape(sizes), seed: 1, dtype: .f64), Tensor.randn([32, sizes[1], 3, 3], seed: 2, dtype: .f64),
+        Tensor.randn([32], seed: 3, dtype: .f64) * 40,
+      ]
+      try compare(inputs, threads: 2) { try $0[0].conv(weight: $0[1], bias: $0[2], padding: [1], relu: true) }
     }
   }
 
@@ -84,6 +99,50 @@ import Testing
       Tensor.randn(channels, seed: 8, dtype: .f64),
     ]
     try compare(inputs, threads: 2) { try $0[0].batchNormTraining(scale: $0[1], shift: $0[2]).y }
+  }
+
+  /// What lies at the edge of relu would differ between f32 and f64: scale and shift keep values away from it.
+  @Test(arguments: [[4, 16, 8, 8], [3, 5, 7, 6], [16, 12], [2, 130, 3, 3]], [true, false])
+  func batchNormalizationWithEpilogue(_ sizes: [Int], residual: Bool) throws {
+    let channels = try Shape([sizes[1]])
+    let signs = try Tensor.randn(channels, seed: 8, dtype: .f64).sign() * 30
+    let inputs = try [
+      Tensor.randn(Shape(sizes), seed: 6, dtype: .f64), Tensor.randn(channels, seed: 7, dtype: .f64), signs,
+      Tensor.randn(Shape(sizes), seed: 9, dtype: .f64),
+    ]
+    try compare(residual ? inputs : Array(inputs.prefix(3)), threads: 2) { x in
+      try x[0].batchNormTraining(scale: x[1], shift: x[2], residual: residual ? x[3] : nil, relu: true).y
+    }
+    if residual {
+      try compare(inputs, threads: 1) { try $0[0].batchNormTraining(scale: $0[1], shift: $0[2], residual: $0[3]).y }
+    }
+  }
+
+  @Test func epiloguesAreTheirComposition() throws {
+    let x = try Tensor.randn([2, 5, 4, 3], seed: 1), residual = try Tensor.randn([2, 5, 4, 3], seed: 2)
+    let (a, b) = (try Tensor.randn([5], seed: 3), try Tensor.rand([5], low: 0.5, high: 2, seed: 4))
+    let plain = try x.batchNorm(scale: a, shift: a, mean: a, variance: b)
+    let fused = try x.batchNorm(scale: a, shift: a, mean: a, variance: b, residual: residual, relu: true)
+    #expect(try difference(fused, (plain + residual).relu(), absolute: 1e-6) == nil)
+    let weight = try Tensor.randn([7, 3], seed: 5)
+    #expect(try difference(x.linear(weight: weight, relu: true), x.linear(weight: weight).relu()) == nil)
+    #expect(failure { try x.batchNormTraining(scale: a, shift: b, residual: a) }?.argument == "residual")
+  }
+
+  /// Kernels of every instruction set give the same up to rounding.
+  @Test func batchNormalizationOnEveryInstructionSet() throws {
+    defer { pare_limit_isa(PARE_ISA_AVX512) }
+    let x = try Tensor.randn([3, 37, 5, 4], seed: 1), (a, b) = (try Tensor.randn([37], seed: 3), try Tensor.randn([37], seed: 4))
+    var results: [Tensor] = []
+    for isa in [PARE_ISA_AVX512, PARE_ISA_AVX2, PARE_ISA_PORTABLE] {
+      pare_limit_isa(isa)
+      let leaf = x.tracked()
+      let y = try leaf.batchNormTraining(scale: a, shift: b, relu: true).y
+      let gradient = try #require(try y.square().sum().backward()[leaf])
+      results.append(try Tensor.stack([y.detached(), gradient]))
+    }
+    #expect(try difference(results[1], results[0], absolute: 1e-4) == nil)
+    #expect(try difference(results[2], results[0], absolute: 1e-4) == nil)
   }
 
   @Test func statisticsOfABatch() throws {

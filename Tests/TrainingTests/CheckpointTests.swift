@@ -14,7 +14,7 @@ import Training
     options.batch = 16
     options.optimizer = optimizer
     options.seed = 3
-    options.augment = ["flip", "crop"]
+    options.augment = [Flip(), Crop()]
     change(&options)
     return options
   }
@@ -61,6 +61,40 @@ import Training
     }
   }
 
+  /// Everything that has state of its own, at once.
+  @Test(arguments: ["bf16", "f16"], [3, 5, 8])
+  func resumedRunWithEverythingHasTheSameBits(precision: String, stop: Int) throws {
+    let data = try smallData()
+    func all(_ change: (inout TrainingOptions) -> Void) -> TrainingOptions {
+      options("adamw") {
+        $0.accumulate = 2
+        $0.ema = 0.9
+        $0.precision = precision
+        $0.keepF32 = ["fc2"]
+        $0.augment = [Flip(), Crop(), Cutout(size: 2), Mixup()]
+        $0.loss = .crossEntropy(smoothing: 0.1)
+        $0.earlyStop = EarlyStop()
+        $0.clip = 1
+        change(&$0)
+      }
+    }
+    try withFolder { folder in
+      let path = "\(folder)/state"
+      let whole = try train(network(), on: data, all { _ in })
+      // Six batches, three steps in each epoch.
+      let crash = TrainingCallbacks(onStep: { if $0.step == stop { throw Stopped() } })
+      #expect(throws: Stopped.self) {
+        try train(network(), on: data, all {
+          $0.checkpoint = path
+          $0.checkpointSteps = 2
+        }, callbacks: [crash])
+      }
+      let rest = try train(network(), on: data, all { $0.resume = path })
+      #expect(try rest.model.bits() == whole.model.bits())
+      #expect(rest.history == whole.history)
+    }
+  }
+
   @Test func interruptedRunGivesItsModelAndGoesOn() throws {
     let data = try smallData()
     defer { Interrupt.clear() }
@@ -97,6 +131,8 @@ import Training
       let cases: [(String, (inout TrainingOptions) -> Void)] = [
         ("seed", { $0.seed = 4 }), ("lr", { $0.lr = 0.1 }), ("batch", { $0.batch = 8 }), ("epochs", { $0.epochs = 4 }),
         ("optimizer", { $0.optimizer = "adam"; $0.lr = 0.05 }), ("augment", { $0.augment = [] }),
+        ("ema", { $0.ema = 0.5 }), ("accumulate", { $0.accumulate = 2 }), ("precision", { $0.precision = "f16" }),
+        ("shuffle", { $0.shuffle = false }), ("loss", { $0.loss = .crossEntropy(smoothing: 0.1) }),
       ]
       for (argument, change) in cases {
         let error = pareError {
@@ -129,7 +165,7 @@ import Training
       try Safetensors.save(tensors, to: broken)
       #expect(resumeError()?.code == .format)
       for name in ["progress", "history"] {
-        for wrong in ["", "x", "0 -1 0 0 0 0 0", "99999999999999999999 0 0 0 0 0 0", "1 0 0"] where !(name == "history" && wrong.isEmpty) {
+        for wrong in ["", "x", "0 -1 0 0 0 0 0 0", "99999999999999999999 0 0 0 0 0 0 0", "1 0 0"] where !(name == "history" && wrong.isEmpty) {
           var changed = texts
           changed[name] = wrong
           try Safetensors.save(tensors, to: broken, metadata: changed)

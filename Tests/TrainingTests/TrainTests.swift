@@ -263,15 +263,15 @@ import Training
 
   @Test func augmentationIsDeterministicAndHelpsNothingElse() throws {
     let data = try smallData()
-    func bits(_ augment: [String], seed: UInt64 = 0) throws -> [String: [UInt32]] {
+    func bits(_ augment: [any Augmentation], seed: UInt64 = 0) throws -> [String: [UInt32]] {
       try train(smallNet(), on: data, options {
         $0.augment = augment
         $0.seed = seed
       }).model.bits()
     }
-    #expect(try bits(["flip", "crop"]) == bits(["flip", "crop"]))
-    #expect(try bits(["flip"]) != bits([]))
-    #expect(try bits(["crop"]) != bits(["flip"]))
+    #expect(try bits([Flip(), Crop()]) == bits([Flip(), Crop()]))
+    #expect(try bits([Flip()]) != bits([]))
+    #expect(try bits([Crop()]) != bits([Flip()]))
   }
 
   @Test func wrongOptionsAreNamed() throws {
@@ -280,8 +280,11 @@ import Training
       ("epochs", .argument, { $0.epochs = -1 }), ("batch", .argument, { $0.batch = 0 }),
       ("optimizer", .notFound, { $0.optimizer = "sdg" }), ("schedule", .notFound, { $0.schedule = "cos" }),
       ("lr", .argument, { $0.lr = -1 }), ("lr", .argument, { $0.lr = .nan }), ("warmup", .argument, { $0.warmup = 5 }),
-      ("clip", .argument, { $0.clip = 0 }), ("precision", .unsupported, { $0.precision = "bf16" }),
-      ("precision", .argument, { $0.precision = "f8" }), ("augment", .unsupported, { $0.augment = ["mixup"] }),
+      ("clip", .argument, { $0.clip = 0 }), ("precision", .argument, { $0.precision = "f8" }),
+      ("keep_f32", .notFound, { $0.precision = "bf16"; $0.keepF32 = ["fcc"] }), ("size", .argument, { $0.augment = [Cutout(size: 16)] }),
+      ("accumulate", .argument, { $0.accumulate = 0 }), ("ema", .argument, { $0.ema = 1 }),
+      ("early_stop.patience", .argument, { $0.earlyStop = EarlyStop(); $0.earlyStop?.patience = 0 }),
+      ("early_stop", .argument, { $0.earlyStop = EarlyStop(); $0.validates = false }),
       ("epochs", .argument, { $0.epochs = .max }),
     ]
     for (argument, code, change) in cases {

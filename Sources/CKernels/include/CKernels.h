@@ -1,4 +1,6 @@
 #pragma once
+#include "BatchNorm.h"
+#include "ChannelBlocks.h"
 #include "Convert.h"
 #include "Elementwise.h"
 #include "Isa.h"

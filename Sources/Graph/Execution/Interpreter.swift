@@ -21,12 +21,19 @@ public struct Interpreter: Sendable {
     /// Slots of inputs and outputs; -1 is absent.
     let inputs: [Int]
     let outputs: [Int]
+    /// What the epilogue adds; -1 is nothing.
+    var residual = -1
+    var relu = false
     /// Slots that nobody reads after this step.
-    let released: [Int]
+    var released: [Int] = []
   }
 
   public let model: Model
+  /// One step a node.
   private let steps: [Step]
+  /// The same with what can be done in one pass done in one, and the slots that no step fills then.
+  private let fusedSteps: [Step]
+  private let hidden: Set<Int>
   private let slots: [String: Int]
   private let initial: [Tensor?]
   private let tapSlots: [String: Int]
@@ -48,38 +55,62 @@ public struct Interpreter: Sendable {
     for port in model.inputs { _ = slot(port.name) }
     let parameterCount = model.parameters.count
 
-    var lastUse: [Int: Int] = [:]
-    var prepared: [(Node, any Operator, [Int], [Int])] = []
-    for (index, node) in model.nodes.enumerated() {
+    var plain: [Step] = []
+    for node in model.nodes {
       let op = try OperatorRegistry.find(for: node, opset: model.opset)
       let inputs = try node.inputs.map { name -> Int in
         if name.isEmpty { return -1 }
         guard let slot = slots[name] else {
           throw node.failure(.format, "input '\(name)' is made by no earlier node")
         }
-        lastUse[slot] = index
         return slot
       }
-      let outputs = node.outputs.map { $0.isEmpty ? -1 : slot($0) }
-      for output in outputs where output >= 0 { lastUse[output] = max(lastUse[output] ?? 0, index) }
-      prepared.append((node, op, inputs, outputs))
+      plain.append(Step(node: node, op: op, inputs: inputs, outputs: node.outputs.map { $0.isEmpty ? -1 : slot($0) }))
     }
-    for port in model.outputs {
-      guard let slot = slots[port.name] else {
-        throw PareError(.format, "output '\(port.name)' of the model is made by no node")
+    let kept = try Set(
+      model.outputs.map { port in
+        guard let slot = slots[port.name] else {
+          throw PareError(.format, "output '\(port.name)' of the model is made by no node")
+        }
+        return slot
       }
-      lastUse[slot] = .max
+    ).union(0..<parameterCount)
+
+    let chains = FusedNodes.all(in: model, plain.map(\.op))
+    let inside = Set(chains.values.flatMap { $0.nodes.dropLast() })
+    var fused: [Step] = []
+    for (index, step) in plain.enumerated() where !inside.contains(index) {
+      guard let chain = chains[index] else {
+        fused.append(step)
+        continue
+      }
+      let first = plain[chain.nodes[0]]
+      fused.append(
+        Step(
+          node: first.node, op: first.op, inputs: first.inputs, outputs: step.outputs,
+          residual: chain.residual.flatMap { slots[$0] } ?? -1, relu: chain.relu))
     }
-    var released: [Int: [Int]] = [:]
-    for (slot, index) in lastUse where slot >= parameterCount { released[index, default: []].append(slot) }
-    steps = prepared.enumerated().map { index, entry in
-      Step(node: entry.0, op: entry.1, inputs: entry.2, outputs: entry.3, released: released[index] ?? [])
-    }
+    hidden = Set(inside.flatMap { plain[$0].outputs })
+    steps = Self.releasing(plain, keeping: kept)
+    fusedSteps = Self.releasing(fused, keeping: kept)
     var taps = slots
     for step in steps { if let first = step.outputs.first, first >= 0 { taps[step.node.name] = first } }
     self.slots = slots
     self.initial = initial
     tapSlots = taps
+  }
+
+  /// Marks in each step the values that nobody reads after it.
+  private static func releasing(_ steps: [Step], keeping kept: Set<Int>) -> [Step] {
+    var lastUse: [Int: Int] = [:]
+    for (index, step) in steps.enumerated() {
+      for slot in step.inputs + step.outputs + [step.residual] where slot >= 0 { lastUse[slot] = index }
+    }
+    var steps = steps
+    for (slot, index) in lastUse.sorted(by: { $0.key < $1.key }) where !kept.contains(slot) {
+      steps[index].released.append(slot)
+    }
+    return steps
   }
 
   /// Computes the model's outputs.
@@ -90,10 +121,11 @@ public struct Interpreter: Sendable {
   ///   - training: batch statistics and dropout in force; new running statistics are reported.
   ///   - parameters: tracked leaves that take the place of parameters, each projected by its representation.
   ///   - seed: of dropout.
+  ///   - autocast: mixed precision; outputs and taps come back in f32.
   /// - Throws: `argument` or `shape` naming an input that is missing or does not fit; errors of operators with the layer.
   public func run(
     _ inputs: [String: Tensor], taps: [String] = [], training: Bool = false, parameters: [String: Tensor]? = nil,
-    seed: UInt64 = 0
+    seed: UInt64 = 0, autocast: Autocast? = nil
   ) throws -> Execution {
     var values = initial
     try bind(inputs, to: &values)
@@ -115,10 +147,13 @@ public struct Interpreter: Sendable {
 
     var context = ExecutionContext(opset: model.opset, isTraining: training, seed: seed)
     var arguments: [Tensor?] = []
-    for step in steps {
+    for step in wanted.isDisjoint(with: hidden) ? fusedSteps : steps {
       try Interrupt.check()
+      context.epilogue.residual = step.residual < 0 ? nil : values[step.residual]
+      context.epilogue.relu = step.relu
       arguments.removeAll(keepingCapacity: true)
       for slot in step.inputs { arguments.append(slot < 0 ? nil : values[slot]) }
+      try autocast?.cast(&arguments, for: step.node, step.op.precision)
       let results: [Tensor]
       do { results = try step.op.forward(step.node, arguments, &context) } catch let error as PareError {
         throw error.located(layer: step.node.name, op: step.node.op)
@@ -131,6 +166,7 @@ public struct Interpreter: Sendable {
         if wanted.contains(slot) { collected[slot] = result }
       }
       arguments.removeAll(keepingCapacity: true)
+      context.epilogue.residual = nil
       for slot in step.released { values[slot] = nil }
     }
 
@@ -139,9 +175,10 @@ public struct Interpreter: Sendable {
       guard let slot = slots[port.name], let value = values[slot] else {
         throw PareError(.internal, "output '\(port.name)' was not computed")
       }
-      outputs[port.name] = value
+      outputs[port.name] = try autocast?.widened(value) ?? value
     }
-    return Execution(outputs: outputs, taps: tapped.compactMapValues { collected[$0] }, statistics: context.statistics)
+    let seen = try tapped.compactMapValues { slot in try collected[slot].map { try autocast?.widened($0) ?? $0 } }
+    return Execution(outputs: outputs, taps: seen, statistics: context.statistics)
   }
 
   private func tapSlot(_ name: String) throws -> Int {

@@ -8,6 +8,7 @@ import Tensor
 struct BatchNormalizationOperator: Operator {
   static let name = "BatchNormalization"
   var arity: ClosedRange<Int> { 5...5 }
+  var fuses: Epilogue.Kinds { [.residual, .relu] }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
     let x = try inputs.required(0, node)
@@ -28,15 +29,27 @@ struct BatchNormalizationOperator: Operator {
     let x = try inputs.required(0, node), scale = try inputs.required(1, node), shift = try inputs.required(2, node)
     let mean = try inputs.required(3, node), variance = try inputs.required(4, node)
     let epsilon = try node.float("epsilon", default: 1e-5)
+    // A residual that broadcasts comes after the normalization, in a pass of its own.
+    let follows = context.epilogue.residual.flatMap { $0.shape == x.shape && $0.dtype == x.dtype ? nil : $0 }
+    let residual = follows == nil ? context.epilogue.residual : nil
+    let relu = context.epilogue.relu && follows == nil
+    func finished(_ y: Tensor) throws -> [Tensor] {
+      guard let follows else { return [y] }
+      let sum = try y + follows
+      return [context.epilogue.relu ? try sum.relu() : sum]
+    }
     guard context.isTraining else {
-      return [try x.batchNorm(scale: scale, shift: shift, mean: mean, variance: variance, epsilon: epsilon)]
+      return try finished(
+        x.batchNorm(
+          scale: scale, shift: shift, mean: mean, variance: variance, epsilon: epsilon, residual: residual, relu: relu))
     }
     let samples = x.count / max(1, x.shape[1])
     guard samples > 1 else {
       throw node.failure(.shape, "batch statistics of one value per channel", got: "\(x.shape.dimensions)",
                          suggestion: "use a larger batch")
     }
-    let (result, batchMean, batchVariance) = try x.batchNormTraining(scale: scale, shift: shift, epsilon: epsilon)
+    let (result, batchMean, batchVariance) = try x.batchNormTraining(
+      scale: scale, shift: shift, epsilon: epsilon, residual: residual, relu: relu)
     let momentum = try node.float("momentum", default: 0.9)
     if let name = node.input(3) {
       context.statistics[name] = try mean * momentum + batchMean.detached() * (1 - momentum)
@@ -45,7 +58,7 @@ struct BatchNormalizationOperator: Operator {
       let unbiased = Double(samples) / Double(samples - 1)
       context.statistics[name] = try variance * momentum + batchVariance.detached() * ((1 - momentum) * unbiased)
     }
-    return [result]
+    return try finished(result)
   }
 
   func channels(_ node: Node, _ flow: inout ChannelFlow) throws {

@@ -4,6 +4,7 @@ import Tensor
 /// min(max(x, low), high); limits are attributes before opset 11 and optional inputs since.
 struct ClipOperator: ElementwiseOperator {
   static let name = "Clip"
+  var precision: PrecisionPolicy { .follows }
   var arity: ClosedRange<Int> { 1...3 }
 
   func apply(_ node: Node, _ x: Tensor, _ inputs: [Tensor?], _ context: ExecutionContext) throws -> Tensor {

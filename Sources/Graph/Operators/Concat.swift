@@ -4,6 +4,7 @@ import Tensor
 /// Puts values one behind another along an axis.
 struct ConcatOperator: Operator {
   static let name = "Concat"
+  var precision: PrecisionPolicy { .follows }
   var arity: ClosedRange<Int> { 1...Int.max }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {

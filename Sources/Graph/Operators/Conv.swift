@@ -4,7 +4,9 @@ import Tensor
 /// Convolution of `[N, C, H, W]` (or `[N, C, L]`) with weight `[M, C/group, kh, kw]` and an optional bias `[M]`.
 struct ConvOperator: Operator {
   static let name = "Conv"
+  var precision: PrecisionPolicy { .narrow }
   var arity: ClosedRange<Int> { 2...3 }
+  var fuses: Epilogue.Kinds { .relu }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
     let x = try inputs.required(0, node), w = try inputs.required(1, node)
@@ -41,7 +43,7 @@ struct ConvOperator: Operator {
     return [try x.conv(
       weight: weight, bias: inputs.optional(2), strides: window.strides,
       padding: window.padding(Array(x.shape.dimensions.dropFirst(2))), dilations: window.dilations,
-      groups: node.int("group", default: 1))]
+      groups: node.int("group", default: 1), relu: context.epilogue.relu)]
   }
 
   func macs(_ node: Node, _ inputs: [ValueType?], _ outputs: [ValueType], weights: [Int?]) throws -> Int {

@@ -7,6 +7,7 @@ import Tensor
 /// seed and the layer's name alone.
 struct DropoutOperator: Operator {
   static let name = "Dropout"
+  var precision: PrecisionPolicy { .follows }
   var arity: ClosedRange<Int> { 1...3 }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {

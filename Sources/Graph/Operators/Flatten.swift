@@ -3,6 +3,7 @@ import Tensor
 /// Joins the axes before `axis` (default 1) into one and those from it on into another.
 struct FlattenOperator: Operator {
   static let name = "Flatten"
+  var precision: PrecisionPolicy { .follows }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
     let x = try inputs.required(0, node)

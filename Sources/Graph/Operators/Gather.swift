@@ -4,6 +4,7 @@ import Tensor
 /// Takes positions of an axis by number: an embedding table is gathered along axis 0.
 struct GatherOperator: Operator {
   static let name = "Gather"
+  var precision: PrecisionPolicy { .follows }
   var arity: ClosedRange<Int> { 2...2 }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {

@@ -4,7 +4,9 @@ import Tensor
 /// alpha A' B' + beta C, where A' and B' are A and B or their transposes: a linear layer has transB and weight `[out, in]`.
 struct GemmOperator: Operator {
   static let name = "Gemm"
+  var precision: PrecisionPolicy { .narrow }
   var arity: ClosedRange<Int> { 2...3 }
+  var fuses: Epilogue.Kinds { .relu }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
     let a = try inputs.required(0, node), b = try inputs.required(1, node)
@@ -31,13 +33,13 @@ struct GemmOperator: Operator {
     let transB = try node.flag("transB"), c = inputs.optional(2)
     let alpha = try node.float("alpha", default: 1), beta = try node.float("beta", default: 1)
     if alpha == 1, beta == 1, transB, c == nil || c?.shape.dimensions == [b.shape[0]] {
-      return [try a.linear(weight: b, bias: c)]
+      return [try a.linear(weight: b, bias: c, relu: context.epilogue.relu)]
     }
     if transB { b = try b.transposed(0, 1) }
     var result = try a.matmul(b)
     if alpha != 1 { result = try result * alpha }
     if let c { result = try result + (beta == 1 ? c : c * beta) }
-    return [result]
+    return [context.epilogue.relu ? try result.relu() : result]
   }
 
   func macs(_ node: Node, _ inputs: [ValueType?], _ outputs: [ValueType], weights: [Int?]) throws -> Int {

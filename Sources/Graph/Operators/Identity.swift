@@ -3,6 +3,7 @@ import Tensor
 /// The value itself.
 struct IdentityOperator: Operator {
   static let name = "Identity"
+  var precision: PrecisionPolicy { .follows }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
     [try inputs.required(0, node)]

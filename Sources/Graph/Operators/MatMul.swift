@@ -4,6 +4,7 @@ import Tensor
 /// The matrix product of the last two axes; axes before them broadcast, a vector counts as one row or column.
 struct MatMulOperator: Operator {
   static let name = "MatMul"
+  var precision: PrecisionPolicy { .narrow }
   var arity: ClosedRange<Int> { 2...2 }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {

@@ -4,6 +4,7 @@ import Tensor
 /// The largest element of each window.
 struct MaxPoolOperator: PoolOperator {
   static let name = "MaxPool"
+  var precision: PrecisionPolicy { .follows }
 
   func pool(_ node: Node, _ x: Tensor, _ window: Window, padding: [Int]) throws -> Tensor {
     try x.maxPool(

@@ -3,6 +3,7 @@ import Tensor
 /// -x.
 struct NegOperator: ElementwiseOperator {
   static let name = "Neg"
+  var precision: PrecisionPolicy { .follows }
 
   func apply(_ node: Node, _ x: Tensor, _ inputs: [Tensor?], _ context: ExecutionContext) throws -> Tensor {
     try x.neg()

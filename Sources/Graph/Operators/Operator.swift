@@ -12,11 +12,17 @@ public protocol Operator: Sendable {
   static var domain: String { get }
   init()
 
+  /// The float type that the operator computes in while a model runs in mixed precision. Default: f32.
+  var precision: PrecisionPolicy { get }
+
   /// How many inputs the operator takes, absent optional ones included.
   var arity: ClosedRange<Int> { get }
 
   /// Returns the types of the outputs; an unknown size or rank stays unknown, what cannot fit is an error.
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType]
+
+  /// What `forward` does along with its own work when `context.epilogue` asks for it. The default is nothing.
+  var fuses: Epilogue.Kinds { get }
 
   /// Computes the outputs (as many as the node names; further ones may be left out).
   func forward(_ node: Node, _ inputs: [Tensor?], _ context: inout ExecutionContext) throws -> [Tensor]
@@ -34,6 +40,8 @@ public protocol Operator: Sendable {
 extension Operator {
   public static var domain: String { "" }
   public var arity: ClosedRange<Int> { 1...1 }
+  public var fuses: Epilogue.Kinds { [] }
+  public var precision: PrecisionPolicy { .full }
   public func macs(_ node: Node, _ inputs: [ValueType?], _ outputs: [ValueType], weights: [Int?]) throws -> Int { 0 }
   public func channels(_ node: Node, _ flow: inout ChannelFlow) throws {
     flow.blockAll("\(node.op) '\(node.name)' declares no channel flow")
@@ -53,6 +61,8 @@ public struct ExecutionContext: Sendable {
   /// Whether batch statistics and dropout are in force.
   public let isTraining: Bool
   public let seed: UInt64
+  /// What the operator is to do along with its own work; only what it `fuses`.
+  public var epilogue = Epilogue()
   /// New values of running statistics, by parameter name, reported by training-mode normalisation.
   public var statistics: [String: Tensor] = [:]
 

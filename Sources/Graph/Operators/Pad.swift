@@ -4,6 +4,7 @@ import Tensor
 /// Puts a constant around a value: begins then ends per axis (attribute before opset 11, input since; `axes` since 18).
 struct PadOperator: Operator {
   static let name = "Pad"
+  var precision: PrecisionPolicy { .follows }
   var arity: ClosedRange<Int> { 1...4 }
 
   /// Begin and end for every axis.

@@ -3,6 +3,7 @@ import Tensor
 /// max(x, 0).
 struct ReluOperator: ElementwiseOperator {
   static let name = "Relu"
+  var precision: PrecisionPolicy { .follows }
 
   func apply(_ node: Node, _ x: Tensor, _ inputs: [Tensor?], _ context: ExecutionContext) throws -> Tensor {
     try x.relu()

@@ -4,6 +4,7 @@ import Tensor
 /// Gives a value the shape in input 1: -1 is what remains, 0 copies the size at its place (unless allowzero).
 struct ReshapeOperator: Operator {
   static let name = "Reshape"
+  var precision: PrecisionPolicy { .follows }
   var arity: ClosedRange<Int> { 1...2 }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {

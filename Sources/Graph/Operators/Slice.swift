@@ -4,6 +4,7 @@ import Tensor
 /// Takes positions from `starts` to `ends` (not included) by `steps` along `axes`; attributes before opset 10, inputs since.
 struct SliceOperator: Operator {
   static let name = "Slice"
+  var precision: PrecisionPolicy { .follows }
   var arity: ClosedRange<Int> { 1...5 }
 
   /// One axis of a slice: `count` positions from `start` by `step`.

@@ -4,6 +4,7 @@ import Tensor
 /// Divides a value along an axis: by given sizes (attribute before opset 13, input since), or evenly.
 struct SplitOperator: Operator {
   static let name = "Split"
+  var precision: PrecisionPolicy { .follows }
   var arity: ClosedRange<Int> { 1...2 }
 
   private func sizes(_ node: Node, _ given: [Int]?, total: Int) throws -> [Int] {

@@ -4,6 +4,7 @@ import Tensor
 /// Removes axes of size 1: those given (attribute before opset 13, input since), or all.
 struct SqueezeOperator: Operator {
   static let name = "Squeeze"
+  var precision: PrecisionPolicy { .follows }
   var arity: ClosedRange<Int> { 1...2 }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {

@@ -3,6 +3,7 @@ import Tensor
 /// a - b.
 struct SubOperator: BinaryOperator {
   static let name = "Sub"
+  var precision: PrecisionPolicy { .follows }
   var role: ChannelRole { .follows }
   func apply(_ a: Int, _ b: Int) -> Int? { a.subtractingReportingOverflow(b).overflow ? nil : a - b }
   func apply(_ node: Node, _ a: Tensor, _ b: Tensor) throws -> Tensor { try a - b }

@@ -4,6 +4,7 @@ import Tensor
 /// Reorders axes; without `perm` they are reversed.
 struct TransposeOperator: Operator {
   static let name = "Transpose"
+  var precision: PrecisionPolicy { .follows }
 
   private func order(_ node: Node, rank: Int) throws -> [Int] {
     guard let perm = try node.ints("perm") else { return (0..<rank).reversed() }

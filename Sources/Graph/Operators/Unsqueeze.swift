@@ -4,6 +4,7 @@ import Tensor
 /// Puts in axes of size 1 at the given places of the result (attribute before opset 13, input since).
 struct UnsqueezeOperator: Operator {
   static let name = "Unsqueeze"
+  var precision: PrecisionPolicy { .follows }
   var arity: ClosedRange<Int> { 1...2 }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {

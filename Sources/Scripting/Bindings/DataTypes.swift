@@ -185,8 +185,9 @@ enum DataTypes {
           guard results.count >= 2 else {
             throw PareError(.argument, "get of the \(role.rawValue) part returned no x, y", expected: "two values", got: "\(results.count)")
           }
+          // An integer is a class, a float a value.
           var y = try TensorMethods.tensor(results[1], "get of the \(role.rawValue) part")
-          if case .object = results[1] {} else { y = try y.converted(to: .i64) }
+          if case .integer = results[1] { y = try y.converted(to: .i64) }
           return (try TensorMethods.tensor(results[0], "get of the \(role.rawValue) part"), y)
         }
       }
@@ -256,7 +257,7 @@ enum DataTypes {
       state,
       [
         "x": state.value(object: TensorHandle(batch.x), bytes: batch.x.byteCount),
-        "y": state.value(object: TensorHandle(batch.y), bytes: batch.y.byteCount),
+        "y": state.value(object: TensorHandle(batch.targets), bytes: batch.targets.byteCount),
       ])
   }
 

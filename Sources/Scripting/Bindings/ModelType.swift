@@ -214,23 +214,28 @@ enum ModelType {
       Function(
         "m:gradients", [.function("loss", doc: "function(m) return loss end")],
         options: [.boolean("training", default: false, doc: "Batch statistics and dropout in force"), .integer("seed", default: 0, in: 0...)],
-        "A loss and its gradient for each parameter", example: "loss, grads = m:gradients(function(m) return loss_of(m(x)) end)"
+        "A loss, its gradient for each parameter, and with training=true the new running statistics", example: "loss, grads = m:gradients(function(m) return loss_of(m(x)) end)"
       ) { call in
         let model = try call.receiver(ModelHandle.self).model
         let body = try call.function(1)
         let options = try call.options()
         let state = call.state
+        var statistics: [String: Tensor] = [:]
+        let training = try options.boolean("training")
         let (loss, found) = try gradients(
-          of: model, training: options.boolean("training"), seed: UInt64(options.integer("seed"))
+          of: model, training: training, seed: UInt64(options.integer("seed"))
         ) { tracked in
           let handle = ModelHandle(tracked.model)
           handle.tracked = tracked
           let results = try state.call(body, [state.value(object: handle)])
+          statistics = tracked.statistics
           return try TensorMethods.tensor(results.first ?? .null, "the loss of m:gradients")
         }
         _ = try call.push(loss)
         try call.lua.push(table(found, state))
-        return 2
+        guard training else { return 2 }
+        try call.lua.push(table(statistics, state))
+        return 3
       },
     ]
   }

@@ -80,6 +80,7 @@ enum Tables {
           "accuracy": record.accuracy.map(LuaValue.number),
           "validation_loss": record.validationLoss.map(LuaValue.number),
           "validation_accuracy": record.validationAccuracy.map(LuaValue.number),
+          "skipped": record.skippedSteps > 0 ? .integer(record.skippedSteps) : nil,
         ])
     })
   }

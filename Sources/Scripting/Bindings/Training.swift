@@ -5,7 +5,7 @@ import Support
 import Tensor
 import Training
 
-/// `train`, callbacks, `optimizer.*`.
+/// Callbacks, `optimizer.*`; `train` itself is in TrainFunction.swift.
 enum TrainingFunctions {
   static func register(in environment: ScriptEnvironment) throws {
     var state = LuaType<TrainingStateHandle>("training state")
@@ -30,6 +30,8 @@ enum TrainingFunctions {
       ("step", { handle, call in call.push(handle.state.step); return 1 }),
       ("steps", { handle, call in call.push(handle.state.steps); return 1 }),
       ("optimizer", { handle, call in try call.push(object: OptimizerHandle(handle.state.optimizer)); return 1 }),
+      ("scale", { handle, call in try call.push(handle.state.lossScale.map(LuaValue.number) ?? .null); return 1 }),
+      ("skipped", { handle, call in call.push(handle.state.skippedSteps); return 1 }),
       ("history", { handle, call in try call.push(Tables.history(handle.state.history, call.state)); return 1 }),
     ]
     state.metamethods = [
@@ -53,6 +55,17 @@ enum TrainingFunctions {
       ("name", { handle, call in call.push(handle.optimizer.name); return 1 }),
     ]
     optimizer.metamethods = [
+      ("__newindex", { call in
+        guard let handle: OptimizerHandle = call.object(1) else { throw PareError(.argument, "not an optimizer") }
+        guard call.string(2) == "lr" else {
+          throw PareError(.argument, "optimizer: only lr can be set", argument: call.string(2), expected: "lr", got: call.brief(2))
+        }
+        guard let rate = call.number(3), rate >= 0, rate.isFinite else {
+          throw PareError(.argument, "optimizer: lr", argument: "lr", expected: "a number of 0 or more", got: call.brief(3))
+        }
+        handle.optimizer.learningRate = rate
+        return 0
+      }),
       ("__tostring", { call in
         guard let handle: OptimizerHandle = call.object(1) else { throw PareError(.argument, "not an optimizer") }
         call.push("optimizer \(handle.optimizer.name), lr \(handle.optimizer.learningRate)")
@@ -62,110 +75,74 @@ enum TrainingFunctions {
     try environment.state.register(optimizer)
   }
 
-  private static let lr = ParameterSpec.number("lr", in: 0..., optional: true, doc: "Learning rate; sgd 0.05, adam and adamw 0.001")
-  private static let momentum = ParameterSpec.number("momentum", default: 0.9, in: 0..., doc: "Of sgd")
-  private static let decay = ParameterSpec.number("weight_decay", default: 0, in: 0...)
+  static let lr = ParameterSpec.number("lr", in: 0..., optional: true, doc: "Learning rate; sgd 0.05, adam and adamw 0.001")
+  static let momentum = ParameterSpec.number("momentum", default: 0.9, in: 0..., doc: "Of sgd")
+  static let decay = ParameterSpec.number("weight_decay", default: 0, in: 0...)
+
+  private static let adam: [ParameterSpec] = [
+    .list("betas", default: [.number(0.9), .number(0.999)], doc: "Decay of the first and second moment"),
+    .number("eps", default: 1e-8, in: 0..., doc: "Added to the divisor"),
+  ]
 
   static var optimizers: [Function] {
     Optimizers.names.map { name in
       Function(
-        "optimizer." + name, options: name == "sgd" ? [lr, momentum, decay, .boolean("nesterov", default: false)] : [lr, decay],
+        "optimizer." + name,
+        options: name == "sgd" ? [lr, momentum, decay, .boolean("nesterov", default: false)] : [lr, decay] + adam,
         style: .table, "An optimizer for a loop of your own", example: "opt = optimizer.\(name){lr=0.1}; m = opt:step(m, grads)"
       ) { call in
         let options = try call.options()
-        let optimizer =
-          name == "sgd"
-          ? try Optimizers.make(
+        guard name != "sgd" else {
+          let optimizer = try Optimizers.make(
             name, learningRate: options.optionalNumber("lr"), momentum: options.number("momentum"),
             nesterov: options.boolean("nesterov"), weightDecay: options.number("weight_decay"))
-          : try Optimizers.make(name, learningRate: options.optionalNumber("lr"), weightDecay: options.number("weight_decay"))
+          try call.lua.push(object: OptimizerHandle(optimizer))
+          return 1
+        }
+        let betas = try options.list("betas").compactMap(\.asNumber)
+        guard betas.count == 2, betas.allSatisfy({ (0..<1).contains($0) }) else {
+          throw PareError(
+            .argument, "optimizer.\(name): betas", argument: "betas", expected: "two numbers of 0 or more, below 1",
+            got: "\(betas)")
+        }
+        var optimizer = try Optimizers.make(
+          name, learningRate: options.optionalNumber("lr"), weightDecay: options.number("weight_decay"))
+        if var own = optimizer as? Adam {
+          (own.betas, own.epsilon) = ((betas[0], betas[1]), try options.number("eps"))
+          optimizer = own
+        } else if var own = optimizer as? AdamW {
+          (own.betas, own.epsilon) = ((betas[0], betas[1]), try options.number("eps"))
+          optimizer = own
+        }
         try call.lua.push(object: OptimizerHandle(optimizer))
         return 1
       }
-    }
+    } + [schedule]
+  }
+
+  private static let schedule = Function(
+    "optimizer.schedule", [.choice("name", among: LearningRateSchedule.names)],
+    options: [
+      .integer("steps", in: 1..., doc: "All steps of the training"), .integer("warmup", default: 0, in: 0..., doc: "Steps"),
+      .number("lr", default: 1, in: 0..., doc: "At the schedule's height"),
+    ], "A function that gives the learning rate of a step, counted from 1",
+    example: "rate = optimizer.schedule(\"cosine\", {steps=100, lr=0.1}); opt.lr = rate(1)"
+  ) { call in
+    let schedule = try LearningRateSchedule.named(call.string(1))
+    let options = try call.options()
+    let (steps, warmup, height) = (try options.integer("steps"), try options.integer("warmup"), try options.number("lr"))
+    return try call.push(.function(call.state.function { inner in
+      guard let step = inner.integer(1), step >= 1, step <= steps else {
+        throw PareError(
+          .argument, "a schedule of \(steps) steps", argument: "step", expected: "1 to \(steps)", got: inner.brief(1))
+      }
+      inner.push(height * schedule.factor(step: step - 1, of: steps, warmup: warmup))
+      return 1
+    }))
   }
 
   /// The names of the six callbacks.
   static let events = ["on_start", "on_epoch", "on_step", "before_optimizer", "after_optimizer", "on_end"]
-
-  static let train = Function(
-    "train", [.model("model"), .table("data", doc: "A data set")],
-    options: [
-      .integer("epochs", default: 1, in: 0...), .integer("batch", default: 64, in: 1...),
-      .choice("optimizer", among: Optimizers.names, default: "sgd"), lr, momentum,
-      .boolean("nesterov", default: false), decay,
-      .choice("schedule", among: LearningRateSchedule.names, default: "cosine"),
-      .number("warmup", default: 0, in: 0..., doc: "Epochs"), .number("clip", optional: true, doc: "Most that the gradients' norm may be"),
-      .list("augment", default: [], doc: "flip, crop"),
-      .string("loss", default: "cross_entropy", doc: "cross_entropy, mse, or function(outputs, labels) return loss end"),
-      .number("smoothing", default: 0, in: 0..<1, doc: "Label smoothing of cross_entropy"),
-      .choice("precision", among: ["f32", "bf16", "f16"], default: "f32"), .integer("seed", default: 0, in: 0...),
-      .string("checkpoint", optional: true, doc: "File written after each epoch"), .string("resume", optional: true, doc: "File to go on from"),
-      .table("callbacks", optional: true, doc: "Functions of t: " + events.joined(separator: ", ")),
-    ], "Trains a model: the trained model and a record for each epoch",
-    example: "m, history = train(net, d, {epochs=4, batch=32, lr=0.05, seed=0})"
-  ) { call in
-    let model = try call.model(1)
-    let data = try DataTypes.dataset(call.value(2), in: "train")
-    let (given, raw) = try call.options(raw: ["callbacks", "loss"])
-    var options = TrainingOptions()
-    options.epochs = try given.integer("epochs")
-    options.batch = try given.integer("batch")
-    options.optimizer = try given.string("optimizer")
-    options.lr = try given.optionalNumber("lr")
-    options.momentum = try given.number("momentum")
-    options.nesterov = try given.boolean("nesterov")
-    options.weightDecay = try given.number("weight_decay")
-    options.schedule = try given.string("schedule")
-    options.warmup = try given.number("warmup")
-    options.clip = try given.optionalNumber("clip")
-    options.augment = try given.list("augment").map { value in
-      guard let name = value.asString else {
-        throw PareError(.argument, "train: augment", argument: "augment", expected: "a list of names", got: value.brief)
-      }
-      return name
-    }
-    options.precision = try given.string("precision")
-    options.seed = UInt64(try given.integer("seed"))
-    options.checkpoint = try given.optionalString("checkpoint").map { try call.environment.writable($0) }
-    options.resume = try given.optionalString("resume").map { try call.environment.readable($0) }
-    options.loss = try loss(raw["loss"], smoothing: given.number("smoothing"), call.environment)
-    let callbacks = try raw["callbacks"].map { try [TrainingFunctions.callbacks($0, call.environment)] } ?? []
-    let (trained, history) = try run(model, data, options, callbacks)
-    _ = try call.push(trained)
-    try call.lua.push(Tables.history(history, call.state))
-    return 2
-  }
-
-  // `train` is also the name of the declaration above.
-  private static func run(
-    _ model: Model, _ data: Dataset, _ options: TrainingOptions, _ callbacks: [TrainingCallbacks]
-  ) throws -> (Model, [EpochRecord]) {
-    let result = try Training::train(model, on: data, options, callbacks: callbacks)
-    return (result.model, result.history)
-  }
-
-  private static func loss(_ value: LuaValue?, smoothing: Double, _ environment: ScriptEnvironment) throws -> TrainingLoss {
-    switch value {
-    case nil, .string("cross_entropy")?: return .crossEntropy(smoothing: smoothing)
-    case .string("mse")?: return .mse()
-    case .function(let function)?:
-      return TrainingLoss { [unowned environment] execution, batch in
-        let state = environment.state
-        func handle(_ tensor: Tensor) throws -> LuaValue {
-          try state.value(object: TensorHandle(tensor), bytes: tensor.byteCount)
-        }
-        let output = try execution.outputs.count == 1 ? handle(execution.output()) : ModelType.table(execution.outputs, state)
-        return try TensorMethods.tensor(state.call(function, [output, handle(batch.y)]).first ?? .null, "the loss of train")
-      }
-    case .string(let name)?:
-      throw PareError(
-        .notFound, "train: no loss '\(name)'", argument: "loss", expected: "cross_entropy, mse or a function", got: "'\(name)'",
-        suggestion: Suggestion.didYouMean(name, among: ["cross_entropy", "mse"]))
-    case let other?:
-      throw PareError(.argument, "train: loss", argument: "loss", expected: "a name or a function", got: other.typeName)
-    }
-  }
 
   static func gradients(_ value: LuaValue, in name: String) throws -> [String: Tensor] {
     guard case .table(let table) = value else {

@@ -5,9 +5,12 @@ extension Tensor {
   ///
   /// The order of accumulation is that of the operations' creation, reversed: the same program gives the same bits. The
   /// history stays, so that it can be called again.
-  /// - Parameter seed: the gradient of the result, of its shape; 1 when absent, for which the result must have one element.
-  /// - Throws: `argument` if nothing is tracked or the seed is missing, `shape`, `dtype`, `interrupted`.
-  public func backward(seed: Tensor? = nil) throws -> Gradients {
+  /// - Parameters:
+  ///   - seed: the gradient of the result, of its shape; 1 when absent, for which the result must have one element.
+  ///   - createGraph: records the pass too, so that the gradients are tracked and can be differentiated again.
+  /// - Throws: `argument` if nothing is tracked or the seed is missing, `shape`, `dtype`, `interrupted`; `unsupported` if
+  ///   with `createGraph` one of the operations has no second derivative here.
+  public func backward(seed: Tensor? = nil, createGraph: Bool = false) throws -> Gradients {
     guard let root = node else {
       throw PareError(.argument, "[backward] the tensor depends on no tracked leaf", suggestion: "call tracked() on the leaves")
     }
@@ -17,7 +20,7 @@ extension Tensor {
       guard seed.shape == shape else {
         throw PareError(.shape, "[backward] the seed's shape differs", argument: "seed", expected: "\(shape)", got: "\(seed.shape)")
       }
-      start = try seed.detached().converted(to: dtype)
+      start = try (createGraph ? seed : seed.detached()).converted(to: dtype)
     } else {
       guard count == 1 else {
         throw PareError(
@@ -26,33 +29,38 @@ extension Tensor {
       }
       start = try Tensor.ones(shape, dtype)
     }
-    return try Tensor.withoutGradient { () throws -> Gradients in
-      var gradients: [UInt64: Tensor] = [root.id: start]
-      var leaves = Gradients()
-      for node in Tensor.history(of: root) {
-        guard let gradient = gradients.removeValue(forKey: node.id) else { continue }
-        guard let pull = node.pull else {
-          leaves.values[node.id] = gradient
-          continue
-        }
-        try Interrupt.check()
-        var pullback = Pullback(inputs: node.inputs)
-        try pull(gradient, &pullback)
-        for (input, part) in pullback.gradients {
-          guard part.shape == input.shape, part.dtype == input.dtype else {
-            throw PareError(
-              .shape, "[\(node.op)] the gradient of an input has the wrong shape or dtype",
-              expected: "\(input.shape) \(input.dtype)", got: "\(part.shape) \(part.dtype)", op: "\(node.op)")
-          }
-          if let sum = gradients[input.id] {
-            gradients[input.id] = try sum + part.detached()
-          } else {
-            gradients[input.id] = part.detached()
-          }
-        }
+    if createGraph { return try Tensor.withGradient { () throws -> Gradients in try Tensor.pull(root, start, recording: true) } }
+    return try Tensor.withoutGradient { () throws -> Gradients in try Tensor.pull(root, start, recording: false) }
+  }
+
+  private static func pull(_ root: TapeNode, _ start: Tensor, recording: Bool) throws -> Gradients {
+    var gradients: [UInt64: Tensor] = [root.id: start]
+    var leaves = Gradients()
+    for node in history(of: root) {
+      guard let gradient = gradients.removeValue(forKey: node.id) else { continue }
+      guard let pull = node.pull else {
+        leaves.values[node.id] = gradient
+        continue
       }
-      return leaves
+      try Interrupt.check()
+      guard node.isRepeatable || !recording else {
+        throw PareError(
+          .unsupported, "[\(node.op)] its gradient cannot be differentiated again",
+          suggestion: "hessianVectorProduct(..., method: .differences) needs first derivatives only", op: "\(node.op)")
+      }
+      var pullback = Pullback(node, createsGraph: recording)
+      try pull(gradient, &pullback)
+      for (input, part) in pullback.gradients {
+        guard part.shape == input.shape, part.dtype == input.dtype else {
+          throw PareError(
+            .shape, "[\(node.op)] the gradient of an input has the wrong shape or dtype",
+            expected: "\(input.shape) \(input.dtype)", got: "\(part.shape) \(part.dtype)", op: "\(node.op)")
+        }
+        let part = recording ? part : part.detached()
+        gradients[input.id] = try gradients[input.id].map { try $0 + part } ?? part
+      }
     }
+    return leaves
   }
 
   /// All nodes that `root` depends on, latest first.
@@ -72,6 +80,7 @@ extension Tensor {
   ///
   /// `forward` sees the inputs untracked and nothing of it is recorded. In the backward pass `gradient` gets the gradient
   /// of the output, the inputs and the output, and returns one gradient for each input, of its shape and dtype, nil for none.
+  /// Where a backward pass is recorded, that is what `gradient` does with them.
   public static func custom(
     inputs: [Tensor], forward: ([Tensor]) throws -> Tensor,
     gradient: @escaping @Sendable (_ g: Tensor, _ inputs: [Tensor], _ output: Tensor) throws -> [Tensor?]
@@ -79,8 +88,9 @@ extension Tensor {
     let plain = inputs.map { $0.detached() }
     let output = try withoutGradient { () throws -> Tensor in try forward(plain).detached() }
     guard inputs.contains(where: { $0.records }) else { return output }
-    return output.recorded("custom", from: inputs) { g, pullback in
-      let gradients = try gradient(g, plain, output)
+    return output.recorded("custom", from: inputs, repeatable: true) { g, pullback in
+      let kept = plain.enumerated().map { pullback.input($0.offset, $0.element) }
+      let gradients = try gradient(g, kept, pullback.output(output))
       guard gradients.count == plain.count else {
         throw PareError(
           .argument, "[custom] gradient returned the wrong number of gradients", expected: "\(plain.count), one for each input",
@@ -101,6 +111,6 @@ extension Tensor {
     }
     let value = try value.detached().converted(to: x.dtype)
     guard x.records else { return value }
-    return value.recorded("straightThrough", x) { g, pullback in pullback.add(0, g) }
+    return value.recorded("straightThrough", x, repeatable: true) { g, pullback in pullback.add(0, g) }
   }
 }

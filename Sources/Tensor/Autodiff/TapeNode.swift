@@ -16,11 +16,14 @@ package final class TapeNode: @unchecked Sendable {
   fileprivate(set) var inputs: [TapeNode?]
   /// Takes the gradient of the result and hands on those of the inputs. Tensors that it captures are detached. Nil: leaf.
   let pull: (@Sendable (Tensor, inout Pullback) throws -> Void)?
+  /// Whether `pull` can be differentiated itself; see `recorded`.
+  let isRepeatable: Bool
 
   init(
-    _ op: StaticString, shape: Shape, dtype: DType, inputs: [TapeNode?],
+    _ op: StaticString, shape: Shape, dtype: DType, inputs: [TapeNode?], isRepeatable: Bool = true,
     pull: (@Sendable (Tensor, inout Pullback) throws -> Void)?
   ) {
+    self.isRepeatable = isRepeatable
     id = TapeNode.counter.wrappingAdd(1, ordering: .relaxed).newValue
     self.op = op
     self.shape = shape
@@ -45,8 +48,29 @@ package final class TapeNode: @unchecked Sendable {
 
 /// Where a node's pull hands on gradients, by position of the input. What nobody asked for is not computed.
 package struct Pullback {
-  let inputs: [TapeNode?]
+  let node: TapeNode
+  /// Whether gradients are recorded, to be differentiated again.
+  let createsGraph: Bool
   fileprivate(set) var gradients: [(node: TapeNode, gradient: Tensor)] = []
+
+  init(_ node: TapeNode, createsGraph: Bool) {
+    self.node = node
+    self.createsGraph = createsGraph
+  }
+
+  private var inputs: [TapeNode?] { node.inputs }
+
+  /// What the forward pass kept of input `i`, with its history if gradients are recorded.
+  func input(_ i: Int, _ value: Tensor) -> Tensor { joined(value, inputs[i]) }
+
+  /// What the forward pass kept of the result, with its history if gradients are recorded.
+  func output(_ value: Tensor) -> Tensor { joined(value, node) }
+
+  private func joined(_ value: Tensor, _ node: TapeNode?) -> Tensor {
+    var value = value
+    if createsGraph { value.node = node }
+    return value
+  }
 
   /// Adds the gradient of input `i`, if that input is tracked.
   mutating func add(_ i: Int, _ gradient: @autoclosure () throws -> Tensor) rethrows {
@@ -93,21 +117,36 @@ extension Tensor {
     return try body()
   }
 
+  /// Runs `body` with recording on the calling thread, also inside of `withoutGradient`.
+  static func withGradient<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    let state = pare_thread()
+    let before = state?.pointee.without_gradient ?? 0
+    state?.pointee.without_gradient = 0
+    defer { state?.pointee.without_gradient = before }
+    return try body()
+  }
+
   /// Whether an operation on this tensor is to be recorded. A nil test when it is not tracked.
   @inline(__always) var records: Bool { node != nil && Tensor.isRecording }
   private static var isRecording: Bool { pare_thread()?.pointee.without_gradient == 0 }
 
   /// Returns this result with its history. `pull` must capture detached tensors only, or the tape would hold itself up.
+  ///
+  /// - Parameter repeatable: that `pull` is made of recorded operations on the gradient and on what `Pullback.input` and
+  ///   `Pullback.output` give, so that `backward(createGraph: true)` can record it. Otherwise that refuses the operation.
   func recorded(
-    _ op: StaticString, _ inputs: Tensor..., pull: @escaping @Sendable (Tensor, inout Pullback) throws -> Void
-  ) -> Tensor { recorded(op, from: inputs, pull: pull) }
+    _ op: StaticString, _ inputs: Tensor..., repeatable: Bool = false,
+    pull: @escaping @Sendable (Tensor, inout Pullback) throws -> Void
+  ) -> Tensor { recorded(op, from: inputs, repeatable: repeatable, pull: pull) }
 
   func recorded(
-    _ op: StaticString, from inputs: [Tensor], pull: @escaping @Sendable (Tensor, inout Pullback) throws -> Void
+    _ op: StaticString, from inputs: [Tensor], repeatable: Bool = false,
+    pull: @escaping @Sendable (Tensor, inout Pullback) throws -> Void
   ) -> Tensor {
     guard dtype.isFloating else { return self }
     var result = self
-    result.node = TapeNode(op, shape: shape, dtype: dtype, inputs: inputs.map { $0.node }, pull: pull)
+    result.node = TapeNode(
+      op, shape: shape, dtype: dtype, inputs: inputs.map { $0.node }, isRepeatable: repeatable, pull: pull)
     return result
   }
 }

@@ -30,7 +30,8 @@ package protocol Backend: Sendable {
   func softmaxGradient(_ g: Tensor, output: Tensor, axis: Int, log: Bool) throws -> Tensor
 
   // Activations [N, C, H, W], weights [out, in/groups, kh, kw], bias [out].
-  func convolution(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ p: Convolution) throws -> Tensor
+  /// `relu`: negative results become 0.
+  func convolution(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ p: Convolution, relu: Bool) throws -> Tensor
   func convolutionInputGradient(_ g: Tensor, _ weight: Tensor, inputShape: Shape, _ p: Convolution) throws -> Tensor
   /// Gradients of weight and, if asked, bias.
   func convolutionWeightGradient(_ g: Tensor, _ x: Tensor, weightShape: Shape, bias: Bool, _ p: Convolution) throws
@@ -41,10 +42,28 @@ package protocol Backend: Sendable {
   func averagePool(_ x: Tensor, _ p: Window, countIncludePad: Bool) throws -> Tensor
   func averagePoolGradient(_ g: Tensor, inputShape: Shape, _ p: Window, countIncludePad: Bool) throws -> Tensor
   /// Normalizes over all axes but 1 with the batch's own mean and biased variance; those and `scale`, `shift` are [C].
-  func batchNormTraining(_ x: Tensor, _ scale: Tensor, _ shift: Tensor, epsilon: Double) throws
-    -> (y: Tensor, mean: Tensor, variance: Tensor)
-  func batchNormGradient(_ g: Tensor, _ x: Tensor, _ scale: Tensor, mean: Tensor, variance: Tensor, epsilon: Double) throws
-    -> (x: Tensor, scale: Tensor, shift: Tensor)
+  /// Then adds `residual`, of x's shape, and makes negative results 0 where `relu` is set.
+  func batchNormTraining(
+    _ x: Tensor, _ scale: Tensor, _ shift: Tensor, epsilon: Double, residual: Tensor?, relu: Bool
+  ) throws -> (y: Tensor, mean: Tensor, variance: Tensor)
+  func batchNormGradient(_ g: Tensor, _ forward: BatchNormForward) throws
+    -> (x: Tensor, scale: Tensor, shift: Tensor, residual: Tensor?)
+  /// x * factor + constant per position of axis 1 (both [C]), plus `residual`, negative results 0 where `relu` is set.
+  func channelAffine(_ x: Tensor, _ factor: Tensor, _ constant: Tensor, residual: Tensor?, relu: Bool) throws -> Tensor
+}
+
+/// What the gradient of a batch normalization needs of the forward pass.
+package struct BatchNormForward: Sendable {
+  package var x: Tensor
+  package var scale: Tensor
+  package var shift: Tensor
+  package var mean: Tensor
+  package var variance: Tensor
+  package var epsilon: Double
+  package var hasResidual: Bool
+  package var relu: Bool
+  /// The result, where it alone tells what `relu` let pass: behind a residual.
+  package var y: Tensor?
 }
 
 /// What a backend may have a kernel of its own for.
@@ -94,6 +113,9 @@ package struct Convolution: Sendable, Hashable {
 package enum UnaryOperation: String, Sendable, CaseIterable {
   case neg, abs, sqrt, rsqrt, exp, log, tanh, sigmoid, erf, relu, sign, floor, ceil, round, reciprocal, square, sin, cos
   case isNaN, isFinite, not
+  case exp2, expm1, log1p, log2, log10, tan, asin, acos, atan, sinh, cosh, asinh, acosh, atanh, trunc
+  case isInfinite, bitNot
+  case silu, gelu, geluTanh, mish, softplus
 }
 
 /// Functions of two elements.
@@ -101,6 +123,12 @@ package enum BinaryOperation: String, Sendable, CaseIterable {
   case add, sub, mul, div, pow, mod, maximum, minimum, and, or, xor
   /// Gradients: left the gradient of the result, right what the forward pass kept (input or result).
   case reluGradient, sigmoidGradient, tanhGradient
+  case atan2
+  /// Division rounded down, and its remainder, which has the sign of the divisor.
+  case floorDiv, floorMod
+  case shiftLeft, shiftRight
+  /// Gradients: left the gradient of the result, right the input.
+  case siluGradient, geluGradient, geluTanhGradient, mishGradient
 }
 
 /// Comparisons of two elements.

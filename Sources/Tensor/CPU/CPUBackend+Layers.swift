@@ -1,7 +1,7 @@
-/// Convolution, pooling and batch normalization: f32 on oneDNN, channels-last in and out; the rest on the reference.
+/// Convolution and pooling: f32 on oneDNN, channels-last in and out; the rest on the reference.
 extension CPUBackend {
   /// Whether oneDNN computes a layer on these operands.
-  private func isFast(_ tensors: Tensor?...) -> Bool {
+  func isFast(_ tensors: Tensor?...) -> Bool {
     tensors.allSatisfy { $0.map { $0.dtype == .f32 && $0.count > 0 } ?? true }
   }
 
@@ -20,15 +20,15 @@ extension CPUBackend {
       window: geometry(p.window, input))
   }
 
-  private func channelsLast(_ x: Tensor) throws -> Tensor { x.isChannelsLast ? x : try x.channelsLast() }
+  func channelsLast(_ x: Tensor) throws -> Tensor { x.isChannelsLast ? x : try x.channelsLast() }
 
-  private func emptyChannelsLast(_ sizes: [Int]) throws -> Tensor {
+  func emptyChannelsLast(_ sizes: [Int]) throws -> Tensor {
     let shape = try Shape(sizes)
     return try .empty(shape, .f32, layout: Tensor.channelsLastLayout(shape))
   }
 
-  func convolution(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ p: Convolution) throws -> Tensor {
-    guard isFast(x, weight, bias) else { return try reference.convolution(x, weight, bias, p) }
+  func convolution(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ p: Convolution, relu: Bool) throws -> Tensor {
+    guard isFast(x, weight, bias) else { return try reference.convolution(x, weight, bias, p, relu: relu) }
     Compute.prepareLibraries()
     let geometry = geometry(p, x.shape, outputs: weight.shape.dims[0])
     let result = try emptyChannelsLast(geometry.destination)
@@ -37,7 +37,7 @@ extension CPUBackend {
     try withExtendedLifetime((x, weight, bias)) {
       try OneDNNConvolution.forward(
         geometry, source: x.address, weights: weight.address, bias: bias.map { UnsafeRawPointer($0.address) },
-        destination: result.address)
+        destination: result.address, relu: relu)
     }
     return result
   }
@@ -156,45 +156,4 @@ extension CPUBackend {
     }
     return result
   }
-
-  func batchNormTraining(_ x: Tensor, _ scale: Tensor, _ shift: Tensor, epsilon: Double) throws
-    -> (y: Tensor, mean: Tensor, variance: Tensor)
-  {
-    guard isFast(x, scale, shift), x.rank == 4 || x.rank == 2 else {
-      return try reference.batchNormTraining(x, scale, shift, epsilon: epsilon)
-    }
-    Compute.prepareLibraries()
-    let y = try emptyChannelsLast(x.shape.dimensions)
-    let mean = try Tensor.empty(scale.shape, .f32), variance = try Tensor.empty(scale.shape, .f32)
-    let (x, scale, shift) = (try dense(x), try scale.contiguous(), try shift.contiguous())
-    try withExtendedLifetime((x, scale, shift)) {
-      try OneDNNBatchNormalization.forward(
-        shape: x.shape.dimensions, epsilon: Float(epsilon), training: true, source: x.address, scale: scale.address,
-        shift: shift.address, mean: mean.address, variance: variance.address, destination: y.address)
-    }
-    return (y, mean, variance)
-  }
-
-  func batchNormGradient(
-    _ g: Tensor, _ x: Tensor, _ scale: Tensor, mean: Tensor, variance: Tensor, epsilon: Double
-  ) throws -> (x: Tensor, scale: Tensor, shift: Tensor) {
-    guard isFast(g, x, scale, mean, variance), x.rank == 4 || x.rank == 2 else {
-      return try reference.batchNormGradient(g, x, scale, mean: mean, variance: variance, epsilon: epsilon)
-    }
-    Compute.prepareLibraries()
-    let gx = try emptyChannelsLast(x.shape.dimensions)
-    let gScale = try Tensor.empty(scale.shape, .f32), gShift = try Tensor.empty(scale.shape, .f32)
-    let (g, x, scale) = (try dense(g), try dense(x), try scale.contiguous())
-    let (mean, variance) = (try mean.contiguous(), try variance.contiguous())
-    try withExtendedLifetime((g, x, scale, mean, variance)) {
-      try OneDNNBatchNormalization.backward(
-        shape: x.shape.dimensions, epsilon: Float(epsilon), source: x.address, gradient: g.address,
-        scale: scale.address, mean: mean.address, variance: variance.address, sourceGradient: gx.address,
-        scaleGradient: gScale.address, shiftGradient: gShift.address)
-    }
-    return (gx, gScale, gShift)
-  }
-
-  /// Channels-last, which for two axes is row-major.
-  private func dense(_ x: Tensor) throws -> Tensor { x.rank == 4 ? try channelsLast(x) : try x.contiguous() }
 }

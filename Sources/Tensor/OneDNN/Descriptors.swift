@@ -4,8 +4,9 @@ import Support
 // The operation descriptors that Pare uses, from Swift values. `layouts` say which memory may be chosen by oneDNN.
 extension PrimitiveDescriptor {
   package static func convolutionForward(
-    _ geometry: ConvolutionGeometry, training: Bool, source: MemoryDescriptor, weights: MemoryDescriptor,
-    bias: MemoryDescriptor, destination: MemoryDescriptor, attributes: Attributes = Attributes()
+    _ geometry: ConvolutionGeometry, _ algorithm: dnnl_alg_kind_t = dnnl_convolution_direct, training: Bool,
+    source: MemoryDescriptor, weights: MemoryDescriptor, bias: MemoryDescriptor, destination: MemoryDescriptor,
+    attributes: Attributes = Attributes()
   ) throws -> PrimitiveDescriptor {
     var operation = dnnl_convolution_desc_t()
     let window = geometry.window
@@ -19,7 +20,7 @@ extension PrimitiveDescriptor {
   }
 
   package static func convolutionBackwardData(
-    _ geometry: ConvolutionGeometry, source: MemoryDescriptor, weights: MemoryDescriptor,
+    _ geometry: ConvolutionGeometry, _ algorithm: dnnl_alg_kind_t, source: MemoryDescriptor, weights: MemoryDescriptor,
     destination: MemoryDescriptor, hint: PrimitiveDescriptor
   ) throws -> PrimitiveDescriptor {
     var operation = dnnl_convolution_desc_t()
@@ -27,22 +28,22 @@ extension PrimitiveDescriptor {
     var (source, weights, destination) = (source.raw, weights.raw, destination.raw)
     try OneDNN.check(
       dnnl_dilated_convolution_backward_data_desc_init(
-        &operation, dnnl_convolution_direct, &source, &weights, &destination, window.steps, window.holes,
+        &operation, algorithm, &source, &weights, &destination, window.steps, window.holes,
         window.begins, window.ends),
       "dnnl_dilated_convolution_backward_data_desc_init")
     return try PrimitiveDescriptor(operation, hint: hint)
   }
 
   package static func convolutionBackwardWeights(
-    _ geometry: ConvolutionGeometry, source: MemoryDescriptor, weights: MemoryDescriptor, bias: MemoryDescriptor,
-    destination: MemoryDescriptor, hint: PrimitiveDescriptor
+    _ geometry: ConvolutionGeometry, _ algorithm: dnnl_alg_kind_t, source: MemoryDescriptor, weights: MemoryDescriptor,
+    bias: MemoryDescriptor, destination: MemoryDescriptor, hint: PrimitiveDescriptor
   ) throws -> PrimitiveDescriptor {
     var operation = dnnl_convolution_desc_t()
     let window = geometry.window
     var (source, weights, bias, destination) = (source.raw, weights.raw, bias.raw, destination.raw)
     try OneDNN.check(
       dnnl_dilated_convolution_backward_weights_desc_init(
-        &operation, dnnl_convolution_direct, &source, &weights, &bias, &destination, window.steps, window.holes,
+        &operation, algorithm, &source, &weights, &bias, &destination, window.steps, window.holes,
         window.begins, window.ends),
       "dnnl_dilated_convolution_backward_weights_desc_init")
     return try PrimitiveDescriptor(operation, hint: hint)

@@ -36,6 +36,15 @@ package struct MemoryDescriptor: @unchecked Sendable {
     try MemoryDescriptor(dimensions, type, strides: channelsLastStrides(dimensions))
   }
 
+  /// `[N, C, H, W]` in blocks of 16 channels, oneDNN's "nChw16c".
+  package static func channelBlocks(_ dimensions: [Int], _ type: dnnl_data_type_t) throws -> MemoryDescriptor {
+    var raw = dnnl_memory_desc_t()
+    try OneDNN.check(
+      dnnl_memory_desc_init_by_tag(&raw, Int32(dimensions.count), dimensions.map(Int64.init), type, dnnl_aBcd16b),
+      "dnnl_memory_desc_init_by_tag")
+    return MemoryDescriptor(raw: raw)
+  }
+
   package static func rowMajor(_ dimensions: [Int]) -> [Int] {
     var strides = [Int](repeating: 1, count: dimensions.count)
     for axis in stride(from: dimensions.count - 2, through: 0, by: -1) {

@@ -30,7 +30,7 @@ extension Tensor {
     let y = try binary(.add, a, b).detached()
     guard a.records || b.records else { return y }
     let (p, q) = (a.shape, b.shape)
-    return y.recorded("add", a, b) { g, pullback in
+    return y.recorded("add", a, b, repeatable: true) { g, pullback in
       try pullback.add(0, g.reduced(to: p))
       try pullback.add(1, g.reduced(to: q))
     }
@@ -40,7 +40,7 @@ extension Tensor {
     let y = try binary(.sub, a, b).detached()
     guard a.records || b.records else { return y }
     let (p, q) = (a.shape, b.shape)
-    return y.recorded("sub", a, b) { g, pullback in
+    return y.recorded("sub", a, b, repeatable: true) { g, pullback in
       try pullback.add(0, g.reduced(to: p))
       try pullback.add(1, (-g).reduced(to: q))
     }
@@ -50,7 +50,8 @@ extension Tensor {
     let y = try binary(.mul, a, b).detached()
     guard a.records || b.records else { return y }
     let (p, q) = (a.detached(), b.detached())
-    return y.recorded("mul", a, b) { g, pullback in
+    return y.recorded("mul", a, b, repeatable: true) { g, pullback in
+      let (p, q) = (pullback.input(0, p), pullback.input(1, q))
       try pullback.add(0, (g * q).reduced(to: p.shape))
       try pullback.add(1, (g * p).reduced(to: q.shape))
     }
@@ -61,7 +62,8 @@ extension Tensor {
     let y = try binary(.div, a, b).detached()
     guard a.records || b.records else { return y }
     let (p, q) = (a.shape, b.detached())
-    return y.recorded("div", a, b) { g, pullback in
+    return y.recorded("div", a, b, repeatable: true) { g, pullback in
+      let (q, y) = (pullback.input(1, q), pullback.output(y))
       let scaled = try g / q
       try pullback.add(0, scaled.reduced(to: p))
       try pullback.add(1, (-scaled * y).reduced(to: q.shape))
@@ -70,34 +72,37 @@ extension Tensor {
 
   public static func + (a: Tensor, b: Double) throws -> Tensor {
     let y = try binary(.add, a, b)
-    return a.records ? y.recorded("add", a) { g, pullback in pullback.add(0, g) } : y
+    return a.records ? y.recorded("add", a, repeatable: true) { g, pullback in pullback.add(0, g) } : y
   }
   public static func + (a: Double, b: Tensor) throws -> Tensor { try b + a }
 
   public static func - (a: Tensor, b: Double) throws -> Tensor {
     let y = try binary(.sub, a, b)
-    return a.records ? y.recorded("sub", a) { g, pullback in pullback.add(0, g) } : y
+    return a.records ? y.recorded("sub", a, repeatable: true) { g, pullback in pullback.add(0, g) } : y
   }
   public static func - (a: Double, b: Tensor) throws -> Tensor {
     let y = try binary(.sub, b, a, swapped: true)
-    return b.records ? y.recorded("sub", b) { g, pullback in try pullback.add(0, -g) } : y
+    return b.records ? y.recorded("sub", b, repeatable: true) { g, pullback in try pullback.add(0, -g) } : y
   }
 
   public static func * (a: Tensor, b: Double) throws -> Tensor {
     let y = try binary(.mul, a, b)
-    return a.records ? y.recorded("mul", a) { g, pullback in try pullback.add(0, g * b) } : y
+    return a.records ? y.recorded("mul", a, repeatable: true) { g, pullback in try pullback.add(0, g * b) } : y
   }
   public static func * (a: Double, b: Tensor) throws -> Tensor { try b * a }
 
   public static func / (a: Tensor, b: Double) throws -> Tensor {
     let y = try binary(.div, a, b)
-    return a.records ? y.recorded("div", a) { g, pullback in try pullback.add(0, g / b) } : y
+    return a.records ? y.recorded("div", a, repeatable: true) { g, pullback in try pullback.add(0, g / b) } : y
   }
   public static func / (a: Double, b: Tensor) throws -> Tensor {
     let y = try binary(.div, b, a, swapped: true)
     guard b.records else { return y }
     let q = b.detached()
-    return y.recorded("div", b) { g, pullback in try pullback.add(0, -(g * y) / q) }
+    return y.recorded("div", b, repeatable: true) { g, pullback in
+      let (q, y) = (pullback.input(0, q), pullback.output(y))
+      try pullback.add(0, -(g * y) / q)
+    }
   }
 
   public static prefix func - (a: Tensor) throws -> Tensor { try a.neg() }
@@ -107,8 +112,9 @@ extension Tensor {
     let y = try Tensor.binary(.pow, self, exponent)
     guard records else { return y }
     let x = detached()
-    return y.recorded("pow", self) { g, pullback in
+    return y.recorded("pow", self, repeatable: true) { g, pullback in
       // 0 for the power 0, also where 0 * x^-1 would be NaN.
+      let x = pullback.input(0, x)
       try pullback.add(0, exponent == 0 ? g * 0 : g * (x.pow(exponent - 1) * exponent))
     }
   }
@@ -118,19 +124,20 @@ extension Tensor {
     let y = try Tensor.binary(.pow, self, exponent).detached()
     guard records || exponent.records else { return y }
     let (x, e) = (detached(), exponent.detached())
-    return y.recorded("pow", self, exponent) { g, pullback in
+    return y.recorded("pow", self, exponent, repeatable: true) { g, pullback in
+      let (x, e, y) = (pullback.input(0, x), pullback.input(1, e), pullback.output(y))
       try pullback.add(0, (g * (e * x.pow(e - 1))).reduced(to: x.shape))
       // The slope along the exponent is 0 where the base is 0.
       if pullback.needs(1) {
-        let slope = try Tensor.where(x.eq(0), Tensor.scalar(0, x.dtype), x.log())
+        let slope = try Tensor.where(x.eq(0), Tensor.scalar(1, x.dtype), x).log()
         try pullback.add(1, (g * y * slope).reduced(to: e.shape))
       }
     }
   }
 
   /// The remainder of a division: floats with the sign of the dividend (C's fmod), integers with that of the divisor.
-  public func mod(_ other: Tensor) throws -> Tensor { try Tensor.binary(.mod, detached(), other.detached()) }
-  public func mod(_ other: Double) throws -> Tensor { try Tensor.binary(.mod, self, other) }
+  public func mod(_ other: Tensor) throws -> Tensor { try dtype.isFloating ? fmod(other) : remainder(other) }
+  public func mod(_ other: Double) throws -> Tensor { try mod(held(other, "mod")) }
 
   /// The larger of two elements, with broadcasting; NaN wins. Where both are equal, each gets half of the gradient.
   public func maximum(_ other: Tensor) throws -> Tensor { try extreme(.maximum, other) }
@@ -143,7 +150,7 @@ extension Tensor {
     let y = try Tensor.binary(op, self, other).detached()
     guard records || other.records else { return y }
     let (a, b) = (detached(), other.detached())
-    return y.recorded("maximum", self, other) { g, pullback in
+    return y.recorded("maximum", self, other, repeatable: true) { g, pullback in
       let (left, right) = (try a.eq(y).converted(to: g.dtype), try b.eq(y).converted(to: g.dtype))
       let share = try g / (left + right)
       try pullback.add(0, (share * left).reduced(to: a.shape))

@@ -30,7 +30,7 @@ extension Tensor {
     }
     guard tensors.contains(where: { $0.records }) else { return result }
     let sizes = tensors.map { $0.shape.dims[axis] }
-    return result.recorded("concat", from: tensors) { g, pullback in
+    return result.recorded("concat", from: tensors, repeatable: true) { g, pullback in
       var position = 0
       for (i, length) in sizes.enumerated() {
         try pullback.add(i, g.slice(axis: axis, from: position, to: position + length))
@@ -69,6 +69,8 @@ extension Tensor {
     case reflect
     /// The edge repeated.
     case edge
+    /// The other end, as if the tensor were repeated.
+    case wrap
   }
 
   /// Adds elements around the tensor; negative numbers cut.
@@ -101,16 +103,20 @@ extension Tensor {
       let parts = try [before > 0 ? block(before) : nil, self, after > 0 ? block(after) : nil].compactMap { $0 }
       return try Tensor.concat(parts, axis: axis)
     }
-    guard size > 0, mode == .edge || (before < size && after < size) else {
+    guard size > 0, mode != .reflect || (before < size && after < size) else {
       throw PareError(
         .shape, "[pad] axis \(axis) of shape \(shape) is too short to \(mode) \(before) and \(after)", op: "pad")
     }
     try shape.replacing(axis, with: before + size + after).validate()
-    let positions = (-before..<(size + after)).map { i -> Int64 in
-      if mode == .edge { return Int64(Swift.min(Swift.max(i, 0), size - 1)) }
-      return Int64(i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i)
+    let positions = try Tensor.positions(before + size + after) { place in
+      let i = place - before
+      return switch mode {
+      case .edge: Swift.min(Swift.max(i, 0), size - 1)
+      case .wrap: (i % size + size) % size
+      default: i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i
+      }
     }
-    return try gather(axis: axis, indices: Tensor(positions))
+    return try gather(axis: axis, indices: positions)
   }
 
   /// Repeats the tensor along each axis.
@@ -129,9 +135,16 @@ extension Tensor {
       let (length, overflow) = size.multipliedReportingOverflow(by: times)
       guard !overflow else { throw PareError(.shape, "[tile] \(repeats) of shape \(shape) is too large", op: "tile") }
       try result.shape.replacing(axis, with: length).validate()
-      let positions = (0..<length).map { Int64($0 % Swift.max(size, 1)) }
-      result = try result.gather(axis: axis, indices: Tensor(positions))
+      result = try result.gather(axis: axis, indices: Tensor.positions(length) { $0 % Swift.max(size, 1) })
     }
     return result
+  }
+
+  /// Positions made by a rule, i64 of one axis.
+  static func positions(_ count: Int, _ rule: (Int) -> Int) throws -> Tensor {
+    let made = try empty(Shape([count]), .i64)
+    let target = made.pointer(Int64.self)
+    for i in 0..<count { target[i] = Int64(rule(i)) }
+    return made
   }
 }

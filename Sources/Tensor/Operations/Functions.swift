@@ -3,47 +3,67 @@ import Support
 /// Functions of each element. Those with a derivative are differentiated; `sign`, `floor`, `ceil` and `round` have
 /// derivative 0 (for another one see `straightThrough`).
 extension Tensor {
-  private func mapped(
-    _ op: UnaryOperation, _ name: StaticString,
-    _ pull: (_ x: Tensor, _ y: Tensor) -> @Sendable (Tensor) throws -> Tensor
+  /// Runs a function whose derivative is computed from what it was given.
+  func mapped(
+    _ op: UnaryOperation, _ name: StaticString, _ gradient: @escaping @Sendable (_ g: Tensor, _ x: Tensor) throws -> Tensor
   ) throws -> Tensor {
     let x = detached()
     let y = try Compute.backend.unary(op, x)
     guard records else { return y }
-    let gradient = pull(x, y)
-    return y.recorded(name, self) { g, pullback in try pullback.add(0, gradient(g)) }
+    return y.recorded(name, self, repeatable: true) { g, pullback in
+      let x = pullback.input(0, x)
+      try pullback.add(0, gradient(g, x))
+    }
+  }
+
+  /// Runs a function whose derivative is computed from its result.
+  func mappedByResult(
+    _ op: UnaryOperation, _ name: StaticString, _ gradient: @escaping @Sendable (_ g: Tensor, _ y: Tensor) throws -> Tensor
+  ) throws -> Tensor {
+    let y = try Compute.backend.unary(op, detached())
+    guard records else { return y }
+    return y.recorded(name, self, repeatable: true) { g, pullback in
+      let y = pullback.output(y)
+      try pullback.add(0, gradient(g, y))
+    }
   }
 
   /// The opposite number.
-  public func neg() throws -> Tensor { try mapped(.neg, "neg") { _, _ in { g in try -g } } }
+  public func neg() throws -> Tensor { try mappedByResult(.neg, "neg") { g, _ in try -g } }
   /// The magnitude; the gradient at 0 is 0.
-  public func abs() throws -> Tensor { try mapped(.abs, "abs") { x, _ in { g in try g * x.sign() } } }
+  public func abs() throws -> Tensor { try mapped(.abs, "abs") { g, x in try g * x.sign() } }
   /// The square root; NaN below 0.
-  public func sqrt() throws -> Tensor { try mapped(.sqrt, "sqrt") { _, y in { g in try g / (y * 2) } } }
+  public func sqrt() throws -> Tensor { try mappedByResult(.sqrt, "sqrt") { g, y in try g / (y * 2) } }
   /// One over the square root.
-  public func rsqrt() throws -> Tensor { try mapped(.rsqrt, "rsqrt") { _, y in { g in try g * (y * y * y) * -0.5 } } }
-  public func square() throws -> Tensor { try mapped(.square, "square") { x, _ in { g in try g * (x * 2) } } }
-  public func exp() throws -> Tensor { try mapped(.exp, "exp") { _, y in { g in try g * y } } }
+  public func rsqrt() throws -> Tensor { try mappedByResult(.rsqrt, "rsqrt") { g, y in try g * (y * y * y) * -0.5 } }
+  public func square() throws -> Tensor { try mapped(.square, "square") { g, x in try g * (x * 2) } }
+  public func exp() throws -> Tensor { try mappedByResult(.exp, "exp") { g, y in try g * y } }
   /// The natural logarithm; NaN below 0.
-  public func log() throws -> Tensor { try mapped(.log, "log") { x, _ in { g in try g / x } } }
-  public func sin() throws -> Tensor { try mapped(.sin, "sin") { x, _ in { g in try g * x.cos() } } }
-  public func cos() throws -> Tensor { try mapped(.cos, "cos") { x, _ in { g in try -(g * x.sin()) } } }
+  public func log() throws -> Tensor { try mapped(.log, "log") { g, x in try g / x } }
+  public func sin() throws -> Tensor { try mapped(.sin, "sin") { g, x in try g * x.cos() } }
+  public func cos() throws -> Tensor { try mapped(.cos, "cos") { g, x in try -(g * x.sin()) } }
   public func tanh() throws -> Tensor {
-    try mapped(.tanh, "tanh") { _, y in { g in try Tensor.gradient(.tanhGradient, g, y) } }
+    try mappedByResult(.tanh, "tanh") { g, y in
+      try Tensor.gradient(.tanhGradient, g, y) { try g * (1 - y.square()) }
+    }
   }
   /// 1 / (1 + exp(-x)).
   public func sigmoid() throws -> Tensor {
-    try mapped(.sigmoid, "sigmoid") { _, y in { g in try Tensor.gradient(.sigmoidGradient, g, y) } }
+    try mappedByResult(.sigmoid, "sigmoid") { g, y in
+      try Tensor.gradient(.sigmoidGradient, g, y) { try g * y * (1 - y) }
+    }
   }
   /// The error function 2/sqrt(pi) * integral of exp(-t^2) from 0 to x.
   public func erf() throws -> Tensor {
-    try mapped(.erf, "erf") { x, _ in { g in try g * ((-(x * x)).exp() * (2 / Double.pi.squareRoot())) } }
+    try mapped(.erf, "erf") { g, x in try g * ((-(x * x)).exp() * (2 / Double.pi.squareRoot())) }
   }
   /// max(x, 0); the gradient at 0 is 0, NaN stays.
   public func relu() throws -> Tensor {
-    try mapped(.relu, "relu") { _, y in { g in try Tensor.gradient(.reluGradient, g, y) } }
+    try mappedByResult(.relu, "relu") { g, y in
+      try Tensor.gradient(.reluGradient, g, y) { try Tensor.where(y.gt(0), g, Tensor.scalar(0, g.dtype)) }
+    }
   }
-  public func reciprocal() throws -> Tensor { try mapped(.reciprocal, "reciprocal") { _, y in { g in try -(g * (y * y)) } } }
+  public func reciprocal() throws -> Tensor { try mappedByResult(.reciprocal, "reciprocal") { g, y in try -(g * (y * y)) } }
   /// -1, 0 or 1.
   public func sign() throws -> Tensor { try flat(.sign) }
   /// The largest whole number that is not larger.
@@ -53,12 +73,14 @@ extension Tensor {
   /// The nearest whole number, halves to the even one.
   public func round() throws -> Tensor { try flat(.round) }
 
-  private func flat(_ op: UnaryOperation) throws -> Tensor {
-    try mapped(op, "round") { _, _ in { g in try Tensor.zeros(g.shape, g.dtype) } }
+  /// A function that is constant but for its steps.
+  func flat(_ op: UnaryOperation) throws -> Tensor {
+    try mappedByResult(op, "round") { g, _ in try Tensor.zeros(g.shape, g.dtype) }
   }
 
-  private static func gradient(_ op: BinaryOperation, _ g: Tensor, _ y: Tensor) throws -> Tensor {
-    try Compute.backend.binary(op, g, y, g.shape)
+  /// A gradient by its own kernel, or as a composition where it is recorded.
+  private static func gradient(_ op: BinaryOperation, _ g: Tensor, _ y: Tensor, recorded: () throws -> Tensor) throws -> Tensor {
+    g.records || y.records ? try recorded() : try Compute.backend.binary(op, g.detached(), y.detached(), g.shape)
   }
 
   /// Limits every element to lower...upper; a missing bound is none. The gradient passes inside the bounds, both included.
@@ -68,7 +90,7 @@ extension Tensor {
     let x = detached()
     let y = try Compute.backend.clip(x, low, high)
     guard records else { return y }
-    return y.recorded("clip", self) { g, pullback in
+    return y.recorded("clip", self, repeatable: true) { g, pullback in
       try pullback.add(0, Tensor.where(x.ge(low).and(x.le(high)), g, Tensor.scalar(0, g.dtype)))
     }
   }
@@ -111,7 +133,7 @@ extension Tensor {
     let y = try Compute.backend.select(mask, a, b, shape)
     guard a.records || b.records else { return y }
     let (p, q) = (a.shape, b.shape)
-    return y.recorded("where", a, b) { g, pullback in
+    return y.recorded("where", a, b, repeatable: true) { g, pullback in
       let zero = try Tensor.scalar(0, g.dtype)
       try pullback.add(0, Tensor.where(mask, g, zero).reduced(to: p))
       try pullback.add(1, Tensor.where(mask, zero, g).reduced(to: q))

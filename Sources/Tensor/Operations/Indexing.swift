@@ -31,7 +31,7 @@ extension Tensor {
     }
     guard records else { return result }
     let origin = shape
-    return result.recorded("gather", self) { g, pullback in
+    return result.recorded("gather", self, repeatable: true) { g, pullback in
       try pullback.add(0, g.scatteredSum(axis: axis, positions: positions, origin: origin))
     }
   }
@@ -57,17 +57,21 @@ extension Tensor {
   }
 
   /// The gradient of `gather`: adds every taken element back to where it came from.
-  private func scatteredSum(axis: Int, positions: Tensor, origin: Shape) throws -> Tensor {
+  func scatteredSum(axis: Int, positions: Tensor, origin: Shape) throws -> Tensor {
     if dtype.isHalf {
       return try converted(to: .f32).scatteredSum(axis: axis, positions: positions, origin: origin).converted(to: dtype)
     }
-    return dtype == .f64
+    let result = dtype == .f64
       ? try summed(axis, positions, origin, Double.self) : try summed(axis, positions, origin, Float.self)
+    guard records else { return result }
+    return result.recorded("scatter", self, repeatable: true) { g, pullback in
+      try pullback.add(0, g.gather(axis: axis, indices: positions))
+    }
   }
 
   private func summed<T: Real>(_ axis: Int, _ positions: Tensor, _ origin: Shape, _: T.Type) throws -> Tensor {
     let result = try Tensor.zeros(origin, dtype)
-    let g = try contiguous()
+    let g = try detached().contiguous()
     let n = origin.dims[axis]
     let inner = Shape(unchecked: origin.dimensions[(axis + 1)...]).count
     let outer = Shape(unchecked: origin.dimensions[..<axis]).count
@@ -78,63 +82,6 @@ extension Tensor {
         let (p, q) = (source + (a * m + j) * inner, target + (a * n + Int(at[j])) * inner)
         for k in 0..<inner { q[k] += p[k] }
       }
-    }
-    return result
-  }
-
-  /// Takes one element per position of `indices` along one axis (ONNX GatherElements): result[.., j, ..] =
-  /// x[.., indices[.., j, ..], ..]. Shapes are equal but for the axis.
-  public func gatherElements(axis: Int, indices: Tensor) throws -> Tensor {
-    let axis = try shape.axis(axis, "gatherElements")
-    try checkElements("gatherElements", axis, indices)
-    let positions = try indices.positions(below: shape.dims[axis], "gatherElements")
-    let flat = try Tensor.flatPositions(positions, axis: axis, in: shape)
-    // Flat positions in the row-major order of this tensor make it a gather along one axis.
-    let all = try reshaped(Shape([count]))
-    return try all.gather(axis: 0, indices: flat)
-  }
-
-  /// Returns a copy with elements replaced: result[.., indices[.., j, ..], ..] = values[.., j, ..] along one axis (ONNX
-  /// ScatterElements); the last one wins. Not differentiated with respect to this tensor where it is replaced.
-  public func scatterElements(axis: Int, indices: Tensor, values: Tensor) throws -> Tensor {
-    let axis = try shape.axis(axis, "scatterElements")
-    try checkElements("scatterElements", axis, indices)
-    guard values.shape == indices.shape, values.dtype == dtype else {
-      throw PareError(
-        .shape, "[scatterElements] values \(values.shape) \(values.dtype) and indices \(indices.shape)",
-        expected: "\(indices.shape) \(dtype)", op: "scatterElements")
-    }
-    let positions = try indices.positions(below: shape.dims[axis], "scatterElements")
-    let flat = try Tensor.flatPositions(positions, axis: axis, in: shape)
-    let result = try detached().laidOut(shape.rowMajor)
-    let source = try values.detached().contiguous()
-    let (p, q, at, size) = (source.address, result.address, flat.pointer(Int64.self), dtype.size)
-    for i in 0..<flat.count { memcpy(q + Int(at[i]) * size, p + i * size, size) }
-    guard records || values.records else { return result }
-    return result.recorded("scatterElements", self, values) { g, pullback in
-      if pullback.needs(0) {
-        let zeros = try Tensor.zeros(flat.shape, g.dtype)
-        try pullback.add(0, g.scatterElements(axis: axis, indices: positions, values: zeros))
-      }
-      try pullback.add(1, g.gatherElements(axis: axis, indices: positions))
-    }
-  }
-
-  private func checkElements(_ op: String, _ axis: Int, _ indices: Tensor) throws {
-    guard indices.rank == rank, indices.shape.replacing(axis, with: 1) == shape.replacing(axis, with: 1) else {
-      throw PareError(
-        .shape, "[\(op)] shape \(shape) and indices \(indices.shape)", expected: "shapes that differ along axis \(axis) only", op: op)
-    }
-  }
-
-  private static func flatPositions(_ positions: Tensor, axis: Int, in shape: Shape) throws -> Tensor {
-    let result = try empty(positions.shape, .i64)
-    let inner = Shape(unchecked: shape.dimensions[(axis + 1)...]).count
-    let (n, m) = (shape.dims[axis], positions.shape.dims[axis])
-    let (p, q) = (positions.pointer(Int64.self), result.pointer(Int64.self))
-    for i in 0..<positions.count {
-      let outer = i / Swift.max(inner * m, 1)
-      q[i] = Int64((outer * n + Int(p[i])) * inner + i % Swift.max(inner, 1))
     }
     return result
   }

@@ -28,7 +28,8 @@ extension Tensor {
     let y = try Compute.backend.matmul(a.detached(), b.detached())
     guard a.records || b.records else { return y }
     let (p, q) = (a.detached(), b.detached())
-    return y.recorded("matmul", a, b) { g, pullback in
+    return y.recorded("matmul", a, b, repeatable: true) { g, pullback in
+      let (p, q) = (pullback.input(0, p), pullback.input(1, q))
       if pullback.needs(0) { try pullback.add(0, g.matmul(q.transposed()).reduced(to: p.shape)) }
       if pullback.needs(1) { try pullback.add(1, p.transposed().matmul(g).reduced(to: q.shape)) }
     }
@@ -47,8 +48,10 @@ extension Tensor {
   }
 
   /// A fully connected layer: x * weight^T + bias.
+  ///
   /// - Shapes: x [.., in], weight [out, in], bias [out]; result [.., out].
-  public func linear(weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
+  /// - Parameter relu: whether negative results become 0.
+  public func linear(weight: Tensor, bias: Tensor? = nil, relu: Bool = false) throws -> Tensor {
     guard weight.rank == 2, rank >= 1, shape.dims[rank - 1] == weight.shape.dims[1] else {
       throw PareError(
         .shape, "[linear] input \(shape) and weight \(weight.shape) do not fit", expected: "[.., in] and [out, in]", op: "linear")
@@ -57,10 +60,32 @@ extension Tensor {
       throw PareError(
         .shape, "[linear] bias \(bias.shape) does not fit weight \(weight.shape)", expected: "[\(weight.shape.dims[0])]", op: "linear")
     }
+    guard dtype == weight.dtype, bias == nil || bias?.dtype == dtype else {
+      throw PareError(
+        .dtype, "[linear] input \(dtype), weight \(weight.dtype)\(bias.map { ", bias \($0.dtype)" } ?? "")",
+        expected: "one dtype", op: "linear")
+    }
     // Leading axes are one for the product, so that the weight's gradient is one product too.
     let flat = rank == 2 ? self : try reshaped(Shape([shape.replacing(rank - 1, with: 1).count, weight.shape.dims[1]]))
-    var y = try flat.matmul(weight.transposed())
-    if let bias { y = try y + bias }
+    let y = try flat.affine(weight, bias, relu)
     return rank == 2 ? y : try y.reshaped(shape.replacing(rank - 1, with: weight.shape.dims[0]))
+  }
+
+  /// `linear` on rows, as one step of the tape: the weight's gradient comes out in the weight's own order.
+  private func affine(_ weight: Tensor, _ bias: Tensor?, _ relu: Bool) throws -> Tensor {
+    let (x, w) = (detached(), weight.detached())
+    let backend = Compute.backend
+    var y = try backend.matmul(x, w.transposed())
+    if let bias { y = try y + bias.detached() }
+    if relu { y = try backend.unary(.relu, y) }
+    guard records || weight.records || bias?.records == true else { return y }
+    let (mask, hasBias) = (relu ? y : nil, bias != nil)
+    return y.recorded("linear", from: [self, weight] + (bias.map { [$0] } ?? [])) { g, pullback in
+      let backend = Compute.backend
+      let g = try mask.map { try backend.binary(.reluGradient, g, $0, g.shape) } ?? g
+      if pullback.needs(0) { try pullback.add(0, backend.matmul(g, w)) }
+      if pullback.needs(1) { try pullback.add(1, backend.matmul(g.transposed(), x)) }
+      if hasBias, pullback.needs(2) { try pullback.add(2, g.sum(axes: [0])) }
+    }
   }
 }

@@ -2,36 +2,70 @@ import Support
 
 extension Tensor {
   /// Batch normalization with given statistics: (x - mean) / sqrt(variance + epsilon) * scale + shift.
+  ///
   /// - Shapes: x [N, C, ..], the others [C].
-  public func batchNorm(scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor, epsilon: Double = 1e-5) throws -> Tensor {
+  /// - Parameters:
+  ///   - residual: added to the result; of its shape.
+  ///   - relu: whether negative results become 0 after that.
+  public func batchNorm(
+    scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor, epsilon: Double = 1e-5, residual: Tensor? = nil,
+    relu: Bool = false
+  ) throws -> Tensor {
     try checkChannels("batchNorm", [scale, shift, mean, variance])
-    let column = ReferenceBackend.column(self)
-    // One factor and one shift per channel, so that the activation is passed over twice only.
+    try checkResidual("batchNorm", residual)
+    // One factor and one constant per channel, so that the activation is passed over once or twice only.
     let factor = try scale * (variance + epsilon).rsqrt()
     let constant = try shift - mean * factor
-    return try self * factor.reshaped(column) + constant.reshaped(column)
+    if ![self, factor, constant].contains(where: { $0.records }), residual?.records != true {
+      return try Compute.backend.channelAffine(
+        detached(), factor.detached(), constant.detached(), residual: residual?.detached(), relu: relu)
+    }
+    let column = ReferenceBackend.column(self)
+    var y = try self * factor.reshaped(column) + constant.reshaped(column)
+    if let residual { y = try y + residual }
+    return relu ? try y.relu() : y
   }
 
-  /// Batch normalization with the batch's own statistics (Ioffe and Szegedy 2015, arXiv:1502.03167).
+  /// Batch normalization with the batch's own statistics (Ioffe and Szegedy 2015, arXiv:1502.03167), in one pass with
+  /// what usually follows it.
+  ///
   /// - Shapes: x [N, C, ..], scale, shift [C].
+  /// - Parameters:
+  ///   - residual: added to the result; of its shape.
+  ///   - relu: whether negative results become 0 after that.
   /// - Returns: the result, and the batch's mean and biased variance [C], which are not tracked.
-  public func batchNormTraining(scale: Tensor, shift: Tensor, epsilon: Double = 1e-5) throws
-    -> (y: Tensor, mean: Tensor, variance: Tensor)
-  {
+  public func batchNormTraining(
+    scale: Tensor, shift: Tensor, epsilon: Double = 1e-5, residual: Tensor? = nil, relu: Bool = false
+  ) throws -> (y: Tensor, mean: Tensor, variance: Tensor) {
     try checkChannels("batchNormTraining", [scale, shift])
+    try checkResidual("batchNormTraining", residual)
     guard dtype.isFloating, count > 0 else {
       throw PareError(.shape, "[batchNormTraining] input \(shape) of \(dtype)", expected: "floats, at least one", op: "batchNormTraining")
     }
-    let (x, s) = (detached(), scale.detached())
-    let (y, mean, variance) = try Compute.backend.batchNormTraining(x, s, shift.detached(), epsilon: epsilon)
-    guard records || scale.records || shift.records else { return (y, mean, variance) }
-    let tracked = y.recorded("batchNorm", self, scale, shift) { g, pullback in
-      let (gx, gs, gb) = try Compute.backend.batchNormGradient(g, x, s, mean: mean, variance: variance, epsilon: epsilon)
-      pullback.add(0, gx)
-      pullback.add(1, gs)
-      pullback.add(2, gb)
+    let (x, s, b) = (detached(), scale.detached(), shift.detached())
+    let (y, mean, variance) = try Compute.backend.batchNormTraining(
+      x, s, b, epsilon: epsilon, residual: residual?.detached(), relu: relu)
+    guard records || scale.records || shift.records || residual?.records == true else { return (y, mean, variance) }
+    let forward = BatchNormForward(
+      x: x, scale: s, shift: b, mean: mean, variance: variance, epsilon: epsilon, hasResidual: residual != nil,
+      relu: relu, y: relu && residual != nil ? y : nil)
+    let tracked = y.recorded("batchNorm", from: [self, scale, shift] + (residual.map { [$0] } ?? [])) { g, pullback in
+      let gradients = try Compute.backend.batchNormGradient(g, forward)
+      pullback.add(0, gradients.x)
+      pullback.add(1, gradients.scale)
+      pullback.add(2, gradients.shift)
+      if let residual = gradients.residual { pullback.add(3, residual) }
     }
     return (tracked, mean, variance)
+  }
+
+  private func checkResidual(_ op: String, _ residual: Tensor?) throws {
+    guard let residual else { return }
+    guard residual.shape == shape, residual.dtype == dtype else {
+      throw PareError(
+        .shape, "[\(op)] residual \(residual.shape) of \(residual.dtype)", argument: "residual",
+        expected: "\(shape) of \(dtype)", op: op)
+    }
   }
 
   private func checkChannels(_ op: String, _ others: [Tensor]) throws {
@@ -56,8 +90,16 @@ extension Tensor {
     let axis = try shape.axis(axis, log ? "logSoftmax" : "softmax")
     let y = try Compute.backend.softmax(detached(), axis: axis, log: log)
     guard records else { return y }
-    return y.recorded("softmax", self) { g, pullback in
-      try pullback.add(0, Compute.backend.softmaxGradient(g, output: y, axis: axis, log: log))
+    return y.recorded("softmax", self, repeatable: true) { g, pullback in
+      guard pullback.createsGraph else {
+        return try pullback.add(0, Compute.backend.softmaxGradient(g, output: y, axis: axis, log: log))
+      }
+      let y = pullback.output(y)
+      if log {
+        try pullback.add(0, g - y.exp() * g.sum(axes: [axis], keepDims: true))
+      } else {
+        try pullback.add(0, y * (g - (g * y).sum(axes: [axis], keepDims: true)))
+      }
     }
   }
 
@@ -80,8 +122,9 @@ extension Tensor {
     let logs = try Compute.backend.softmax(logits, axis: 1, log: true)
     let loss = try Tensor.withoutGradient { () throws -> Tensor in try -(logs * target).sum() / Double(n) }
     guard records else { return loss }
-    return loss.recorded("crossEntropy", self) { g, pullback in
-      try pullback.add(0, (logs.exp() - target) * (g / Double(n)))
+    return loss.recorded("crossEntropy", self, repeatable: true) { g, pullback in
+      let chances = pullback.createsGraph ? try pullback.input(0, logits).softmax(axis: 1) : try logs.exp()
+      try pullback.add(0, (chances - target) * (g / Double(n)))
     }
   }
 

@@ -3,7 +3,7 @@ import Support
 /// Reductions. `axes` nil means all; negative axes count from the end; an empty list reduces nothing. Float sums are
 /// accumulated in f64, in an order that depends on the shape alone.
 extension Tensor {
-  private func marks(_ axes: [Int]?, _ op: @autoclosure () -> String) throws -> [Bool] {
+  func marks(_ axes: [Int]?, _ op: @autoclosure () -> String) throws -> [Bool] {
     guard let axes else { return Array(repeating: true, count: rank) }
     var marks = Array(repeating: false, count: rank)
     for axis in axes { marks[try shape.axis(axis, op())] = true }
@@ -16,7 +16,7 @@ extension Tensor {
   }
 
   /// Returns a view without the marked axes, which have size 1.
-  private func dropping(_ marks: [Bool]) -> Tensor {
+  func dropping(_ marks: [Bool]) -> Tensor {
     var (dims, layout) = (Dims(), Dims())
     for i in 0..<rank where !marks[i] {
       dims.append(shape.dims[i])
@@ -26,13 +26,13 @@ extension Tensor {
   }
 
   /// Returns a gradient with the reduced axes as size 1.
-  private static func kept(_ g: Tensor, _ origin: Shape, _ marks: [Bool]) throws -> Tensor {
+  static func kept(_ g: Tensor, _ origin: Shape, _ marks: [Bool]) throws -> Tensor {
     var dims = origin.dims
     for (i, mark) in marks.enumerated() where mark { dims[i] = 1 }
     return try g.reshaped(Shape(dims))
   }
 
-  private static func number(_ shape: Shape, _ marks: [Bool]) -> Int {
+  static func number(_ shape: Shape, _ marks: [Bool]) -> Int {
     marks.indices.reduce(1) { marks[$1] ? $0 * shape.dims[$1] : $0 }
   }
 
@@ -42,7 +42,7 @@ extension Tensor {
     let y = try reduce(.sum, marks, keepDims)
     guard records else { return y }
     let origin = shape
-    return y.recorded("sum", self) { g, pullback in
+    return y.recorded("sum", self, repeatable: true) { g, pullback in
       try pullback.add(0, Tensor.kept(g, origin, marks).expanded(to: origin))
     }
   }
@@ -54,7 +54,7 @@ extension Tensor {
     guard records else { return y }
     let origin = shape
     let n = Double(Swift.max(1, Tensor.number(shape, marks)))
-    return y.recorded("mean", self) { g, pullback in
+    return y.recorded("mean", self, repeatable: true) { g, pullback in
       try pullback.add(0, (Tensor.kept(g, origin, marks) / n).expanded(to: origin))
     }
   }
@@ -65,12 +65,17 @@ extension Tensor {
     let y = try reduce(.prod, marks, keepDims)
     guard records else { return y }
     let x = detached()
-    return y.recorded("prod", self) { g, pullback in
+    return y.recorded("prod", self, repeatable: true) { g, pullback in
       // With zeros among the factors: their own derivative is the product of the others, if it is the only one.
+      let x = pullback.input(0, x)
       let zero = try x.eq(0)
+      if pullback.createsGraph, try zero.any().item() != 0 {
+        throw PareError(.unsupported, "[prod] its gradient cannot be differentiated again where a factor is 0", op: "prod")
+      }
       let filled = try Tensor.where(zero, Tensor.scalar(1, x.dtype), x)
-      let others = try Compute.backend.reduce(.prod, filled, axes: marks)
-      let zeros = try Compute.backend.reduce(.sum, zero.converted(to: x.dtype), axes: marks)
+      let reduced = marks.indices.filter { marks[$0] }
+      let others = try filled.prod(axes: reduced, keepDims: true)
+      let zeros = try zero.converted(to: x.dtype).sum(axes: reduced, keepDims: true)
       let kept = try Tensor.kept(g, x.shape, marks)
       let none = try Tensor.where(zeros.eq(0), others, Tensor.scalar(0, x.dtype)) / filled
       let one = try Tensor.where(zeros.eq(1).and(zero), others, Tensor.scalar(0, x.dtype))
@@ -93,7 +98,7 @@ extension Tensor {
     let y = try reduce(op, marks, keepDims)
     guard records else { return y }
     let x = detached()
-    return y.recorded("max", self) { g, pullback in
+    return y.recorded("max", self, repeatable: true) { g, pullback in
       let chosen = try x.eq(Tensor.kept(y, x.shape, marks)).converted(to: x.dtype)
       let share = try Tensor.kept(g, x.shape, marks) / Compute.backend.reduce(.sum, chosen, axes: marks)
       try pullback.add(0, chosen * share)
@@ -129,9 +134,11 @@ extension Tensor {
     return try total / Double(unbiased ? n - 1 : n)
   }
 
-  /// The p-norm of floats: (sum |x|^p)^(1/p); infinity gives the largest magnitude, 0 the number of elements that are not 0.
+  /// The p-norm of floats: (sum |x|^p)^(1/p); infinity gives the largest magnitude, -infinity the smallest, 0 the
+  /// number of elements that are not 0.
   public func norm(_ p: Double = 2, axes: [Int]? = nil, keepDims: Bool = false) throws -> Tensor {
     if p == .infinity { return try abs().max(axes: axes, keepDims: keepDims) }
+    if p == -.infinity { return try abs().min(axes: axes, keepDims: keepDims) }
     if p == 0 { return try ne(0).converted(to: dtype).sum(axes: axes, keepDims: keepDims) }
     guard p > 0 else { throw PareError(.argument, "[norm] p is \(p)", argument: "p", expected: "a number from 0", op: "norm") }
     if p == 1 { return try abs().sum(axes: axes, keepDims: keepDims) }
@@ -140,11 +147,13 @@ extension Tensor {
     let y = try reduce(.sumOfSquares, marks, keepDims).sqrt()
     guard records else { return y }
     let x = detached()
-    return y.recorded("norm", self) { g, pullback in
+    return y.recorded("norm", self, repeatable: true) { g, pullback in
       // At the origin the gradient is 0.
+      let (x, y) = (pullback.input(0, x), pullback.output(y))
       let length = try Tensor.kept(y, x.shape, marks)
-      let share = try Tensor.where(length.eq(0), Tensor.scalar(0, x.dtype), Tensor.kept(g, x.shape, marks) / length)
-      try pullback.add(0, x * share)
+      let origin = try length.eq(0)
+      let share = try Tensor.kept(g, x.shape, marks) / Tensor.where(origin, Tensor.scalar(1, x.dtype), length)
+      try pullback.add(0, x * Tensor.where(origin, Tensor.scalar(0, x.dtype), share))
     }
   }
 

@@ -124,7 +124,7 @@ extension Tensor {
     let axis = try shape.axis(axis, "cumsum")
     let result = try cumulated(axis, exclusive, reverse)
     guard records else { return result }
-    return result.recorded("cumsum", self) { g, pullback in
+    return result.recorded("cumsum", self, repeatable: true) { g, pullback in
       try pullback.add(0, g.cumsum(axis: axis, exclusive: exclusive, reverse: !reverse))
     }
   }

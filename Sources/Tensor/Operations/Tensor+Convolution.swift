@@ -1,29 +1,37 @@
 import Support
 
 extension Tensor {
-  /// Convolution (cross-correlation, as in ONNX Conv) of one or two spatial axes.
+  /// Convolution (cross-correlation, as in ONNX Conv) of one, two or three spatial axes.
   ///
   /// - Shapes: input [N, C, H, W], weight [out, C/groups, kh, kw], bias [out]; result [N, out, H', W'].
-  ///   One spatial axis: [N, C, L] with weight [out, C/groups, k].
+  ///   One spatial axis: [N, C, L] with weight [out, C/groups, k]; three: [N, C, D, H, W] with [out, C/groups, kd, kh, kw].
   /// - Dtypes: floats, the same for all. The result lies channels-last where the backend prefers it.
   /// - Parameters:
   ///   - padding: ONNX pads, begins then ends ([top, left, bottom, right]); or one number for each axis; or one for all.
+  ///     `samePadding` computes ONNX's auto_pad.
   ///   - strides, dilations: one for each spatial axis, or one for all.
+  ///   - relu: whether negative results become 0.
   /// - Throws: `shape`, `dtype`, `argument`.
   public func conv(
-    weight: Tensor, bias: Tensor? = nil, strides: [Int] = [1], padding: [Int] = [0], dilations: [Int] = [1], groups: Int = 1
+    weight: Tensor, bias: Tensor? = nil, strides: [Int] = [1], padding: [Int] = [0], dilations: [Int] = [1], groups: Int = 1,
+    relu: Bool = false
   ) throws -> Tensor {
     if rank == 3, weight.rank == 3 {
       let (begin, end) = padding.count == 2 ? (padding[0], padding[1]) : (padding.first ?? 0, padding.first ?? 0)
       return try unsqueezed(2).conv(
         weight: weight.unsqueezed(2), bias: bias, strides: [1] + strides, padding: [0, begin, 0, end],
-        dilations: [1] + dilations, groups: groups
+        dilations: [1] + dilations, groups: groups, relu: relu
       ).squeezed(2)
+    }
+    if rank == 5, weight.rank == 5 {
+      let y = try volume(
+        weight: weight, bias: bias, strides: strides, padding: padding, dilations: dilations, groups: groups)
+      return relu ? try y.relu() : y
     }
     guard rank == 4, weight.rank == 4 else {
       throw PareError(
-        .shape, "[conv] input \(shape) and weight \(weight.shape)", expected: "[N, C, H, W] and [out, in/groups, kh, kw]",
-        op: "conv")
+        .shape, "[conv] input \(shape) and weight \(weight.shape)",
+        expected: "[N, C, spatial..] and [out, in/groups, kernel..] of one to three spatial axes", op: "conv")
     }
     guard dtype == weight.dtype, bias == nil || bias?.dtype == dtype, dtype.isFloating else {
       throw PareError(
@@ -47,12 +55,14 @@ extension Tensor {
     try p.window.check("conv", shape)
 
     let (x, w) = (detached(), weight.detached())
-    let y = try Compute.backend.convolution(x, w, bias?.detached(), p)
+    let y = try Compute.backend.convolution(x, w, bias?.detached(), p, relu: relu)
     guard records || weight.records || bias?.records == true else { return y }
     let hasBias = bias != nil
     let geometry = p
+    let mask = relu ? y : nil
     return y.recorded("conv", from: [self, weight] + (bias.map { [$0] } ?? [])) { g, pullback in
       let backend = Compute.backend
+      let g = try mask.map { try backend.binary(.reluGradient, g, $0, g.shape) } ?? g
       if pullback.needs(0) {
         try pullback.add(0, backend.convolutionInputGradient(g, w, inputShape: x.shape, geometry))
       }
@@ -63,65 +73,6 @@ extension Tensor {
         if let gb { pullback.add(2, gb) }
       }
     }
-  }
-
-  /// Transposed convolution (ONNX ConvTranspose) of two spatial axes: the gradient of a convolution as a function.
-  ///
-  /// - Shapes: input [N, C, H, W], weight [C, out/groups, kh, kw], bias [out]; result
-  ///   [N, out, (H - 1) * stride + dilation * (kh - 1) + 1 - pads + outputPadding, ..].
-  public func convTranspose(
-    weight: Tensor, bias: Tensor? = nil, strides: [Int] = [1], padding: [Int] = [0], outputPadding: [Int] = [0],
-    dilations: [Int] = [1], groups: Int = 1
-  ) throws -> Tensor {
-    guard rank == 4, weight.rank == 4, groups > 0, shape.dims[1] == weight.shape.dims[0], shape.dims[1] % groups == 0 else {
-      throw PareError(
-        .shape, "[convTranspose] input \(shape) and weight \(weight.shape) do not fit with \(groups) groups",
-        expected: "[N, C, H, W] and [C, out/groups, kh, kw]", op: "convTranspose")
-    }
-    guard dtype == weight.dtype, dtype.isFloating else {
-      throw PareError(.dtype, "[convTranspose] input \(dtype), weight \(weight.dtype)", expected: "one float type", op: "convTranspose")
-    }
-    var p = Convolution()
-    p.groups = groups
-    p.window = try Window(
-      "convTranspose", kernel: [weight.shape.dims[2], weight.shape.dims[3]], strides: strides, padding: padding,
-      dilations: dilations)
-    let w = p.window
-    let extra = try Window.pair(outputPadding, "outputPadding", "convTranspose", from: 0)
-    func size(_ n: Int, _ stride: Int, _ kernel: Int, _ dilation: Int, _ pads: Int, _ extra: Int) throws -> Int {
-      let (steps, first) = Swift.max(n - 1, 0).multipliedReportingOverflow(by: stride)
-      guard !first, steps < 1 << 40 else { throw PareError(.shape, "[convTranspose] the result is too large", op: "convTranspose") }
-      return steps + dilation * (kernel - 1) + 1 - pads + extra
-    }
-    let height = try size(shape.dims[2], w.strideHeight, w.kernelHeight, w.dilationHeight, w.top + w.bottom, extra.0)
-    let width = try size(shape.dims[3], w.strideWidth, w.kernelWidth, w.dilationWidth, w.left + w.right, extra.1)
-    let outputs = weight.shape.dims[1] * groups
-    guard height > 0, width > 0, extra.0 < w.strideHeight || extra.0 < w.dilationHeight,
-      extra.1 < w.strideWidth || extra.1 < w.dilationWidth
-    else {
-      throw PareError(.shape, "[convTranspose] input \(shape) gives a result of \(height)x\(width)", op: "convTranspose")
-    }
-    let target = try Shape([shape.dims[0], outputs, height, width])
-    // Extra rows lie beyond the last window of the forward convolution; as the stride is larger, its size stays the same.
-    let (x, k, g0) = (detached(), weight.detached(), p)
-    let y = try Compute.backend.convolutionInputGradient(x, k, inputShape: target, g0)
-    let plain: Tensor
-    if records || weight.records {
-      plain = y.recorded("convTranspose", self, weight) { g, pullback in
-        let backend = Compute.backend
-        if pullback.needs(0) { try pullback.add(0, backend.convolution(g, k, nil, g0)) }
-        if pullback.needs(1) {
-          try pullback.add(1, backend.convolutionWeightGradient(x, g, weightShape: k.shape, bias: false, g0).weight)
-        }
-      }
-    } else {
-      plain = y
-    }
-    guard let bias else { return plain }
-    guard bias.rank == 1, bias.count == outputs else {
-      throw PareError(.shape, "[convTranspose] bias \(bias.shape)", expected: "[\(outputs)]", op: "convTranspose")
-    }
-    return try plain + bias.reshaped([outputs, 1, 1])
   }
 }
 

@@ -41,7 +41,7 @@ extension Tensor {
     }
     guard records else { return result }
     let origin = shape
-    return result.recorded("reshape", self) { g, pullback in try pullback.add(0, g.reshaped(origin)) }
+    return result.recorded("reshape", self, repeatable: true) { g, pullback in try pullback.add(0, g.reshaped(origin)) }
   }
 
   /// The strides of `target` when it differs by axes of size 1 only.
@@ -78,7 +78,7 @@ extension Tensor {
     (layout[a], layout[b]) = (layout[b], layout[a])
     let result = view(Shape(dims), layout)
     guard records else { return result }
-    return result.recorded("transpose", self) { g, pullback in try pullback.add(0, g.transposed(a, b)) }
+    return result.recorded("transpose", self, repeatable: true) { g, pullback in try pullback.add(0, g.transposed(a, b)) }
   }
 
   /// Returns a view whose axis `i` is this tensor's axis `order[i]`.
@@ -99,7 +99,7 @@ extension Tensor {
     let result = view(Shape(dims), layout)
     guard records else { return result }
     let back = inverse
-    return result.recorded("permute", self) { g, pullback in try pullback.add(0, g.permuted(back)) }
+    return result.recorded("permute", self, repeatable: true) { g, pullback in try pullback.add(0, g.permuted(back)) }
   }
 
   /// Returns every `step`-th element of from..<to along one axis, as a view. Negative bounds count from the end; bounds
@@ -125,10 +125,18 @@ extension Tensor {
     let result = view(shape.replacing(axis, with: length), layout, offset: start)
     guard records else { return result }
     let origin = shape
-    return result.recorded("slice", self) { g, pullback in
-      let whole = try Tensor.zeros(origin, g.dtype)
-      Compute.backend.copy(g, into: try whole.slice(axis: axis, from: begin, to: end, step: step))
-      pullback.add(0, whole)
+    return result.recorded("slice", self, repeatable: true) { g, pullback in
+      try pullback.add(0, g.embedded(in: origin, axis: axis, from: begin, to: end, step: step))
+    }
+  }
+
+  /// Returns zeros of `shape` with this tensor as the given slice: the gradient of `slice`.
+  private func embedded(in shape: Shape, axis: Int, from: Int, to: Int, step: Int) throws -> Tensor {
+    let whole = try Tensor.zeros(shape, dtype)
+    Compute.backend.copy(detached(), into: try whole.slice(axis: axis, from: from, to: to, step: step))
+    guard records else { return whole }
+    return whole.recorded("embed", self, repeatable: true) { g, pullback in
+      try pullback.add(0, g.slice(axis: axis, from: from, to: to, step: step))
     }
   }
 
@@ -165,7 +173,7 @@ extension Tensor {
     let result = view(target, broadcastLayout(target))
     guard records else { return result }
     let origin = shape
-    return result.recorded("expand", self) { g, pullback in try pullback.add(0, g.reduced(to: origin)) }
+    return result.recorded("expand", self, repeatable: true) { g, pullback in try pullback.add(0, g.reduced(to: origin)) }
   }
 
   /// Returns a view without one axis of size 1.
@@ -181,7 +189,7 @@ extension Tensor {
     }
     let result = view(Shape(dims), layout)
     guard records else { return result }
-    return result.recorded("squeeze", self) { g, pullback in try pullback.add(0, g.unsqueezed(axis)) }
+    return result.recorded("squeeze", self, repeatable: true) { g, pullback in try pullback.add(0, g.unsqueezed(axis)) }
   }
 
   /// Returns a view with a new axis of size 1 before `axis`; -1 puts it last.
@@ -205,7 +213,7 @@ extension Tensor {
     }
     let result = view(Shape(dims), layout)
     guard records else { return result }
-    return result.recorded("unsqueeze", self) { g, pullback in try pullback.add(0, g.squeezed(position)) }
+    return result.recorded("unsqueeze", self, repeatable: true) { g, pullback in try pullback.add(0, g.squeezed(position)) }
   }
 
   /// Returns the same elements, densely in row-major order; itself if they lie so.
@@ -222,7 +230,7 @@ extension Tensor {
     let result = try Tensor.empty(shape, dtype, layout: layout)
     Compute.backend.copy(self.detached(), into: result)
     guard records else { return result }
-    return result.recorded("copy", self) { g, pullback in pullback.add(0, g) }
+    return result.recorded("copy", self, repeatable: true) { g, pullback in pullback.add(0, g) }
   }
 
   /// Returns the same elements in reversed order along one axis, as a view.
@@ -235,7 +243,7 @@ extension Tensor {
     let result = try Compute.backend.convert(detached(), to: dtype)
     guard records, dtype.isFloating else { return result }
     let origin = self.dtype
-    return result.recorded("convert", self) { g, pullback in try pullback.add(0, g.converted(to: origin)) }
+    return result.recorded("convert", self, repeatable: true) { g, pullback in try pullback.add(0, g.converted(to: origin)) }
   }
 
   /// Sums a gradient over the axes along which `shape` was broadcast to it.
@@ -243,6 +251,6 @@ extension Tensor {
     if target == shape { return self }
     let shift = rank - target.rank
     let axes = (0..<rank).map { $0 < shift || (target.dims[$0 - shift] == 1 && shape.dims[$0] != 1) }
-    return try Compute.backend.reduce(.sum, self, axes: axes).reshaped(target)
+    return try sum(axes: axes.indices.filter { axes[$0] }).reshaped(target)
   }
 }

@@ -24,6 +24,11 @@ protocol Real: Number, BinaryFloatingPoint {
   static func erf(_ x: Self) -> Self
   static func sin(_ x: Self) -> Self
   static func cos(_ x: Self) -> Self
+  static func erfc(_ x: Self) -> Self
+  /// log(1 + x), precise near 0.
+  static func log1p(_ x: Self) -> Self
+  /// exp(x) - 1, precise near 0.
+  static func expm1(_ x: Self) -> Self
 }
 
 extension Real {
@@ -35,6 +40,11 @@ extension Real {
   @inline(__always) static func over(_ a: Self, _ b: Self) -> Self { a / b }
   /// C's fmod: the sign of the dividend.
   @inline(__always) static func remainder(_ a: Self, _ b: Self) -> Self { a.truncatingRemainder(dividingBy: b) }
+  /// Python's %: the sign of the divisor.
+  @inline(__always) static func floorRemainder(_ a: Self, _ b: Self) -> Self {
+    let r = a.truncatingRemainder(dividingBy: b)
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r
+  }
   // NaN in either operand gives NaN.
   @inline(__always) static func larger(_ a: Self, _ b: Self) -> Self { a > b || a != a ? a : b }
   @inline(__always) static func smaller(_ a: Self, _ b: Self) -> Self { a < b || a != a ? a : b }
@@ -48,6 +58,9 @@ extension Float: Real {
   @inline(__always) static func erf(_ x: Float) -> Float { Glibc.erff(x) }
   @inline(__always) static func sin(_ x: Float) -> Float { Glibc.sinf(x) }
   @inline(__always) static func cos(_ x: Float) -> Float { Glibc.cosf(x) }
+  @inline(__always) static func erfc(_ x: Float) -> Float { Glibc.erfcf(x) }
+  @inline(__always) static func log1p(_ x: Float) -> Float { Glibc.log1pf(x) }
+  @inline(__always) static func expm1(_ x: Float) -> Float { Glibc.expm1f(x) }
   @inline(__always) static func power(_ a: Float, _ b: Float) -> Float { Glibc.powf(a, b) }
 }
 
@@ -59,6 +72,9 @@ extension Double: Real {
   @inline(__always) static func erf(_ x: Double) -> Double { Glibc.erf(x) }
   @inline(__always) static func sin(_ x: Double) -> Double { Glibc.sin(x) }
   @inline(__always) static func cos(_ x: Double) -> Double { Glibc.cos(x) }
+  @inline(__always) static func erfc(_ x: Double) -> Double { Glibc.erfc(x) }
+  @inline(__always) static func log1p(_ x: Double) -> Double { Glibc.log1p(x) }
+  @inline(__always) static func expm1(_ x: Double) -> Double { Glibc.expm1(x) }
   @inline(__always) static func power(_ a: Double, _ b: Double) -> Double { Glibc.pow(a, b) }
 }
 

@@ -1,3 +1,4 @@
+import Glibc
 import Support
 
 extension ReferenceBackend {
@@ -35,6 +36,20 @@ extension ReferenceBackend {
     case .sigmoidGradient: return try Tensor.map2(a, b, shape, d) { (g: T, y: T) in g * y * (1 - y) }
     case .tanhGradient: return try Tensor.map2(a, b, shape, d) { (g: T, y: T) in g * (1 - y * y) }
     case .and, .or, .xor: throw ReferenceBackend.refusal(op.rawValue, d, expected: "bool")
+    case .shiftLeft, .shiftRight: throw ReferenceBackend.refusal(op.rawValue, d, expected: "an integer type")
+    case .atan2: return try Tensor.map2(a, b, shape, d) { (y: T, x: T) in T(number: Glibc.atan2(Double(y), Double(x))) }
+    case .floorMod: return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in T.floorRemainder(x, y) }
+    case .floorDiv:
+      // What is left after the remainder is taken off divides exactly, so that rounding cannot step over a whole number.
+      return try Tensor.map2(a, b, shape, d) { (x: T, y: T) -> T in
+        if y == 0 { return x / y }
+        let quotient = (x - T.floorRemainder(x, y)) / y
+        return quotient.rounded(.toNearestOrAwayFromZero)
+      }
+    case .siluGradient: return try Tensor.map2(a, b, shape, d) { (g: T, x: T) in g * T.siluSlope(x) }
+    case .geluGradient: return try Tensor.map2(a, b, shape, d) { (g: T, x: T) in g * T.geluSlope(x) }
+    case .geluTanhGradient: return try Tensor.map2(a, b, shape, d) { (g: T, x: T) in g * T.geluTanhSlope(x) }
+    case .mishGradient: return try Tensor.map2(a, b, shape, d) { (g: T, x: T) in g * T.mishSlope(x) }
     }
   }
 
@@ -44,12 +59,15 @@ extension ReferenceBackend {
     case .add: return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in x &+ y }
     case .sub: return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in x &- y }
     case .mul: return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in x &* y }
-    case .div, .mod:
+    case .div, .mod, .floorDiv, .floorMod:
       let zero = try reduce(.any, compare(.eq, b, number: 0), axes: Array(repeating: true, count: b.rank))
       guard zero.pointer(UInt8.self)[0] == 0 else {
         throw PareError(.argument, "[\(op.rawValue)] a divisor of \(d) elements is 0", op: op.rawValue)
       }
       if op == .div { return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in T.over(x, y) } }
+      if op == .floorDiv {
+        return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in T.over(x &- T.remainder(x, y), y) }
+      }
       return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in T.remainder(x, y) }
     case .pow: return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in T.power(x, y) }
     case .maximum: return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in T.larger(x, y) }
@@ -57,7 +75,10 @@ extension ReferenceBackend {
     case .and: return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in x & y }
     case .or: return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in x | y }
     case .xor: return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in x ^ y }
-    case .reluGradient, .sigmoidGradient, .tanhGradient:
+    // Beyond the width all bits are shifted out; a negative number shifts the other way.
+    case .shiftLeft: return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in x << y }
+    case .shiftRight: return try Tensor.map2(a, b, shape, d) { (x: T, y: T) in x >> y }
+    case .reluGradient, .sigmoidGradient, .tanhGradient, .siluGradient, .geluGradient, .geluTanhGradient, .mishGradient, .atan2:
       throw ReferenceBackend.refusal(op.rawValue, d, expected: "a float type")
     }
   }

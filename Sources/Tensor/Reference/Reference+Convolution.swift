@@ -1,6 +1,11 @@
 /// Direct convolution, summed in f64.
 extension ReferenceBackend {
-  func convolution(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ p: Convolution) throws -> Tensor {
+  func convolution(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ p: Convolution, relu: Bool) throws -> Tensor {
+    let y = try convolution(x, weight, bias, p)
+    return relu ? try unary(.relu, y) : y
+  }
+
+  private func convolution(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ p: Convolution) throws -> Tensor {
     switch x.dtype {
     case .f32: try forward(x, weight, bias, p, Float.self)
     case .f64: try forward(x, weight, bias, p, Double.self)

@@ -1,33 +1,51 @@
 extension ReferenceBackend {
   /// Batch normalization as a composition of the elementary functions (Ioffe and Szegedy 2015, arXiv:1502.03167).
-  func batchNormTraining(_ x: Tensor, _ scale: Tensor, _ shift: Tensor, epsilon: Double) throws
-    -> (y: Tensor, mean: Tensor, variance: Tensor)
-  {
+  func batchNormTraining(
+    _ x: Tensor, _ scale: Tensor, _ shift: Tensor, epsilon: Double, residual: Tensor?, relu: Bool
+  ) throws -> (y: Tensor, mean: Tensor, variance: Tensor) {
     let axes = (0..<x.rank).map { $0 != 1 }
     let column = ReferenceBackend.column(x)
     let mean = try reduce(.mean, x, axes: axes)
     let centred = try x - mean
     let variance = try reduce(.mean, unary(.square, centred), axes: axes)
     let factor = try (variance + epsilon).rsqrt() * scale.reshaped(column)
-    let y = try centred * factor + shift.reshaped(column)
+    let y = try finished(centred * factor + shift.reshaped(column), residual, relu)
     let channels = [x.shape.dims[1]]
     return (y, try mean.reshaped(channels), try variance.reshaped(channels))
   }
 
-  func batchNormGradient(_ g: Tensor, _ x: Tensor, _ scale: Tensor, mean: Tensor, variance: Tensor, epsilon: Double) throws
-    -> (x: Tensor, scale: Tensor, shift: Tensor)
+  func batchNormGradient(_ g: Tensor, _ forward: BatchNormForward) throws
+    -> (x: Tensor, scale: Tensor, shift: Tensor, residual: Tensor?)
   {
+    let x = forward.x
     let axes = (0..<x.rank).map { $0 != 1 }
     let column = ReferenceBackend.column(x)
     let channels = [x.shape.dims[1]]
-    let inverse = try (variance.reshaped(column) + epsilon).rsqrt()
-    let normal = try (x - mean.reshaped(column)) * inverse
+    let inverse = try (forward.variance.reshaped(column) + forward.epsilon).rsqrt()
+    let normal = try (x - forward.mean.reshaped(column)) * inverse
+    var g = g
+    if forward.relu {
+      let y = try forward.y ?? normal * forward.scale.reshaped(column) + forward.shift.reshaped(column)
+      g = try binary(.reluGradient, g, y, g.shape)
+    }
     let shiftGradient = try reduce(.sum, g, axes: axes)
     let scaleGradient = try reduce(.sum, g * normal, axes: axes)
     let n = Double(max(1, x.count / max(channels[0], 1)))
     let inner = try g - shiftGradient / n - normal * (scaleGradient / n)
-    let gx = try inner * (inverse * scale.reshaped(column))
-    return (gx, try scaleGradient.reshaped(channels), try shiftGradient.reshaped(channels))
+    let gx = try inner * (inverse * forward.scale.reshaped(column))
+    return (
+      gx, try scaleGradient.reshaped(channels), try shiftGradient.reshaped(channels), forward.hasResidual ? g : nil
+    )
+  }
+
+  func channelAffine(_ x: Tensor, _ factor: Tensor, _ constant: Tensor, residual: Tensor?, relu: Bool) throws -> Tensor {
+    let column = ReferenceBackend.column(x)
+    return try finished(x * factor.reshaped(column) + constant.reshaped(column), residual, relu)
+  }
+
+  private func finished(_ y: Tensor, _ residual: Tensor?, _ relu: Bool) throws -> Tensor {
+    let sum = try residual.map { try y + $0 } ?? y
+    return relu ? try unary(.relu, sum) : sum
   }
 
   /// The shape in which values per channel broadcast over `x`.

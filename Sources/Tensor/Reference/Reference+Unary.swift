@@ -1,3 +1,5 @@
+import Glibc
+
 extension ReferenceBackend {
   func unary(_ op: UnaryOperation, _ x: Tensor) throws -> Tensor {
     switch x.dtype {
@@ -41,6 +43,38 @@ extension ReferenceBackend {
     case .isNaN: return try Tensor.map1(x, .bool) { (v: T) -> UInt8 in v != v ? 1 : 0 }
     case .isFinite: return try Tensor.map1(x, .bool) { (v: T) -> UInt8 in v - v == 0 ? 1 : 0 }
     case .not: throw ReferenceBackend.refusal(op.rawValue, x.dtype, expected: "bool")
+    case .expm1: return try Tensor.map1(x, d) { (v: T) in T.expm1(v) }
+    case .log1p: return try Tensor.map1(x, d) { (v: T) in T.log1p(v) }
+    case .trunc: return try Tensor.map1(x, d) { (v: T) in v.rounded(.towardZero) }
+    case .isInfinite: return try Tensor.map1(x, .bool) { (v: T) -> UInt8 in v.isInfinite ? 1 : 0 }
+    case .bitNot: throw ReferenceBackend.refusal(op.rawValue, x.dtype, expected: "an integer type")
+    case .silu: return try Tensor.map1(x, d) { (v: T) in v / (1 + T.exp(-v)) }
+    case .gelu: return try Tensor.map1(x, d) { (v: T) in T.gelu(v) }
+    case .geluTanh: return try Tensor.map1(x, d) { (v: T) in T.geluTanh(v) }
+    case .mish: return try Tensor.map1(x, d) { (v: T) in T.mish(v) }
+    case .softplus: return try Tensor.map1(x, d) { (v: T) in T.softplus(v) }
+    case .exp2, .log2, .log10, .tan, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh:
+      return try elementary(op, x, T.self)
+    }
+  }
+
+  /// The rarer functions, f32 too by the library's f64: within half a unit in the last place, or nearly so.
+  private func elementary<T: Real>(_ op: UnaryOperation, _ x: Tensor, _: T.Type) throws -> Tensor {
+    let d = T.dtype
+    switch op {
+    case .exp2: return try Tensor.map1(x, d) { (v: T) in T(number: Glibc.exp2(Double(v))) }
+    case .log2: return try Tensor.map1(x, d) { (v: T) in T(number: Glibc.log2(Double(v))) }
+    case .log10: return try Tensor.map1(x, d) { (v: T) in T(number: Glibc.log10(Double(v))) }
+    case .tan: return try Tensor.map1(x, d) { (v: T) in T(number: Glibc.tan(Double(v))) }
+    case .asin: return try Tensor.map1(x, d) { (v: T) in T(number: Glibc.asin(Double(v))) }
+    case .acos: return try Tensor.map1(x, d) { (v: T) in T(number: Glibc.acos(Double(v))) }
+    case .atan: return try Tensor.map1(x, d) { (v: T) in T(number: Glibc.atan(Double(v))) }
+    case .sinh: return try Tensor.map1(x, d) { (v: T) in T(number: Glibc.sinh(Double(v))) }
+    case .cosh: return try Tensor.map1(x, d) { (v: T) in T(number: Glibc.cosh(Double(v))) }
+    case .asinh: return try Tensor.map1(x, d) { (v: T) in T(number: Glibc.asinh(Double(v))) }
+    case .acosh: return try Tensor.map1(x, d) { (v: T) in T(number: Glibc.acosh(Double(v))) }
+    case .atanh: return try Tensor.map1(x, d) { (v: T) in T(number: Glibc.atanh(Double(v))) }
+    default: throw ReferenceBackend.refusal(op.rawValue, d, expected: "another type")
     }
   }
 
@@ -52,7 +86,9 @@ extension ReferenceBackend {
     case .relu: return try Tensor.map1(x, d) { (v: T) in v < 0 ? 0 : v }
     case .sign: return try Tensor.map1(x, d) { (v: T) -> T in v > 0 ? 1 : v < 0 ? 0 &- 1 : 0 }
     case .square: return try Tensor.map1(x, d) { (v: T) in v &* v }
-    case .floor, .ceil, .round: return x
+    case .floor, .ceil, .round, .trunc: return x
+    case .bitNot: return try Tensor.map1(x, d) { (v: T) in ~v }
+    case .isInfinite: return try Tensor.map1(x, .bool) { (_: T) -> UInt8 in 0 }
     case .isNaN: return try Tensor.map1(x, .bool) { (_: T) -> UInt8 in 0 }
     case .isFinite: return try Tensor.map1(x, .bool) { (_: T) -> UInt8 in 1 }
     default:

@@ -34,13 +34,13 @@ public struct ImageSource: SampleSource {
 
   /// - Parameters:
   ///   - images: u8 `[N, C, H, W]`.
-  ///   - labels: i64 `[N]`, counted from 0.
+  ///   - labels: i64 `[N]`, counted from 0; `[N, H, W]` for a class of each pixel.
   ///   - normalization: mean and standard deviation of each channel after scaling; nil: scaled only.
   /// - Throws: `PareError.shape` or `.dtype` if the tensors or the channels do not fit together.
   public init(
     images: Tensor, labels: Tensor, scale: Float = 255, normalization: Normalization?, layout: ImageLayout = .nchw
   ) throws {
-    guard images.rank == 4, labels.rank == 1, images.shape[0] == labels.shape[0] else {
+    guard images.rank == 4, labels.rank >= 1, images.shape[0] == labels.shape[0] else {
       throw PareError(
         .shape, "images", expected: "[N, C, H, W] and N labels",
         got: "\(images.shape.dimensions) and \(labels.shape.dimensions)")
@@ -52,7 +52,7 @@ public struct ImageSource: SampleSource {
     let channels = images.shape[1]
     try normalization?.check(channels: channels)
     self.images = try images.contiguous()
-    self.labels = labels
+    self.labels = try labels.contiguous()
     self.channels = channels
     pixels = images.shape[2] * images.shape[3]
     self.scale = scale
@@ -71,40 +71,38 @@ public struct ImageSource: SampleSource {
     try ImageSource(images: images, labels: labels, scale: scale, normalization: normalization, layout: layout)
   }
 
+  public var isPrefetchable: Bool { true }
+
   public func batch(_ indices: [Int]) throws -> Batch {
     let size = channels * pixels
-    let values: [Float] = try images.withBytes { bytes in
-      [Float](unsafeUninitializedCapacity: indices.count * size) { out, filled in
+    let x = try images.withBytes { bytes in
+      try Tensor(Shape([indices.count] + sampleShape), .f32) { out in
+        guard size > 0, let source = bytes.baseAddress, let target = out.baseAddress else { return }
         table.withUnsafeBufferPointer { table in
           for (row, index) in indices.enumerated() {
-            fill(out, at: row * size, from: bytes, image: index * size, table)
+            fill(
+              target.assumingMemoryBound(to: Float.self) + row * size,
+              source.assumingMemoryBound(to: UInt8.self) + index * size, table)
           }
         }
-        filled = indices.count * size
       }
     }
-    let rows = try Tensor(indices.map(Int64.init), shape: Shape([indices.count]))
-    return Batch(
-      x: try Tensor(values, shape: Shape([indices.count] + sampleShape)),
-      y: try labels.gather(axis: 0, indices: rows))
+    return Batch(x: x, y: try labels.rows(indices))
   }
 
+  /// Writes one image.
   private func fill(
-    _ out: UnsafeMutableBufferPointer<Float>, at row: Int, from bytes: UnsafeRawBufferPointer, image: Int,
-    _ table: UnsafeBufferPointer<Float>
+    _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt8>, _ table: UnsafeBufferPointer<Float>
   ) {
+    guard let table = table.baseAddress else { return }
     for channel in 0..<channels {
-      let plane = channel * pixels
+      let values = table + (channel << 8), plane = source + channel * pixels
       switch layout {
       case .nchw:
-        for pixel in 0..<pixels {
-          out.initializeElement(at: row + plane + pixel, to: table[channel << 8 | Int(bytes[image + plane + pixel])])
-        }
+        let out = target + channel * pixels
+        for pixel in 0..<pixels { out[pixel] = values[Int(plane[pixel])] }
       case .nhwc:
-        for pixel in 0..<pixels {
-          out.initializeElement(
-            at: row + pixel * channels + channel, to: table[channel << 8 | Int(bytes[image + plane + pixel])])
-        }
+        for pixel in 0..<pixels { target[pixel * channels + channel] = values[Int(plane[pixel])] }
       }
     }
   }

@@ -12,10 +12,14 @@ public protocol SampleSource: Sendable {
   var normalization: Normalization? { get }
   /// Returns the same samples under another normalization; sources without one return themselves.
   func normalized(by normalization: Normalization) throws -> any SampleSource
+  /// Whether `batch` may be called from another thread than the one that trains. Such a `batch` must not enter the
+  /// thread pool: it copies with plain loops. Default: no.
+  var isPrefetchable: Bool { get }
 }
 
 extension SampleSource {
   public var normalization: Normalization? { nil }
+  public var isPrefetchable: Bool { false }
   public func normalized(by normalization: Normalization) throws -> any SampleSource { self }
 }
 
@@ -24,6 +28,7 @@ public struct TensorSource: SampleSource {
   private let x: Tensor
   private let y: Tensor
   public var count: Int { x.shape[0] }
+  public var isPrefetchable: Bool { true }
 
   /// - Parameters:
   ///   - x: inputs `[N, ...]` of any dtype.
@@ -35,14 +40,11 @@ public struct TensorSource: SampleSource {
         .shape, "data part", argument: "y", expected: "as many targets as inputs along the first axis",
         got: "x \(x.shape.dimensions) and y \(y.shape.dimensions)")
     }
-    self.x = x.detached()
-    self.y = y.detached()
+    self.x = try x.detached().contiguous()
+    self.y = try y.detached().contiguous()
   }
 
-  public func batch(_ indices: [Int]) throws -> Batch {
-    let rows = try Tensor(indices.map(Int64.init), shape: Shape([indices.count]))
-    return Batch(x: try x.gather(axis: 0, indices: rows), y: try y.gather(axis: 0, indices: rows))
-  }
+  public func batch(_ indices: [Int]) throws -> Batch { Batch(x: try x.rows(indices), y: try y.rows(indices)) }
 }
 
 /// Samples that a function gives one at a time.
@@ -74,6 +76,10 @@ public struct FunctionSource: SampleSource {
       xs.append(sample.x.detached())
       // A class may come as a number or as a list of one.
       ys.append(sample.y.rank == 1 && sample.y.count == 1 ? try sample.y.reshaped([]) : sample.y.detached())
+    }
+    // Whole and broken numbers may take turns in a regression.
+    if let first = ys.first, ys.contains(where: { $0.dtype != first.dtype }) {
+      ys = try ys.map { try $0.converted(to: .f32) }
     }
     return Batch(x: try Tensor.stack(xs, axis: 0), y: try Tensor.stack(ys, axis: 0))
   }

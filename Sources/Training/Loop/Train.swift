@@ -16,7 +16,8 @@ import Tensor
 ///   - model: one input; sizes of inputs that it lacks are taken from the data.
 ///   - data: only its training and validation parts are read.
 ///   - callbacks: called in order at each event, such as a method's and then the user's.
-/// - Returns: the trained model, and a record of each epoch.
+/// - Returns: the trained model (of the averaged weights with `ema`, of the best epoch with an early stop that restores
+///   it), and a record of each epoch.
 /// - Throws: `PareError` naming the option, layer or step; `.notReached` if the loss is no longer finite.
 public func train(
   _ model: Model, on data: Dataset, _ options: TrainingOptions = TrainingOptions(), callbacks: [TrainingCallbacks] = []
@@ -28,41 +29,54 @@ public func train(
 
 /// One call of `train`.
 final class TrainingRun {
-  private let data: Dataset
-  private let options: TrainingOptions
+  let data: Dataset
+  let options: TrainingOptions
   private let callbacks: [TrainingCallbacks]
   private let schedule: LearningRateSchedule
   /// The learning rate at the schedule's height.
-  private let rate: Double
-  private let stepsPerEpoch: Int
+  let rate: Double
+  let batchesPerEpoch: Int
+  let stepsPerEpoch: Int
   private let warmup: Int
   /// What a checkpoint must agree on with the run that goes on from it.
-  private let identity: [String: String]
-  private let state: TrainingState
+  let identity: [String: String]
+  let state: TrainingState
   private let bar: ProgressBar
+  private var batches: TrainingBatches?
 
-  private var interpreter: Interpreter
+  var interpreter: Interpreter
+  var autocast: Autocast?
   /// What the optimizer moves, not tracked.
-  private var leaves: [String: Tensor]
+  var leaves: [String: Tensor]
   /// Running statistics, by parameter name; what is not here is still the interpreter's.
-  private var statistics: [String: Tensor] = [:]
+  var statistics: [String: Tensor] = [:]
   /// Whether `leaves` and `statistics` are ahead of the model in `state`.
-  private var isAhead = false
-  private var progress = Progress()
+  var isAhead = false
+  var progress = Progress()
+  var scaler: LossScaler?
+  var average: WeightAverage?
+  var best: EarlyStop.Best?
+  var log = TrainingLog()
 
   init(_ model: Model, _ data: Dataset, _ options: TrainingOptions, _ callbacks: [TrainingCallbacks]) throws {
     try data.train.refuseTest(for: "train")
     guard data.train.count > 0 else {
       throw PareError(.argument, "train: data set '\(data.name)'", argument: "data", expected: "training samples", got: "none")
     }
+    guard options.earlyStop == nil || data.validation.count > 0 else {
+      throw PareError(
+        .argument, "train: early_stop", argument: "early_stop", expected: "data with a validation part", got: "none")
+    }
     self.data = try data.normalized(for: model)
+    try Augmentations.check(options.augment, sample: data.inputShape, classes: data.classes.count)
     self.options = options
     self.callbacks = callbacks
     schedule = try LearningRateSchedule.named(options.schedule)
-    stepsPerEpoch = try data.train.batches(size: options.batch).count
+    batchesPerEpoch = try data.train.batches(size: options.batch).count
+    stepsPerEpoch = (batchesPerEpoch - 1) / options.accumulate + 1
     warmup = Int((options.warmup * Double(stepsPerEpoch)).rounded())
-    let (steps, overflow) = stepsPerEpoch.multipliedReportingOverflow(by: options.epochs)
-    guard !overflow else {
+    let (batches, overflow) = batchesPerEpoch.multipliedReportingOverflow(by: options.epochs)
+    guard !overflow, batches < 1 << 53 else {
       throw PareError(.argument, "train", argument: "epochs", expected: "a number of steps that fits", got: "\(options.epochs)")
     }
     let optimizer = try Optimizers.make(
@@ -71,31 +85,30 @@ final class TrainingRun {
     rate = optimizer.learningRate
     let prepared = try Self.prepared(model, for: self.data)
     identity = try Self.identity(prepared, self.data, options, rate)
-    state = TrainingState(model: prepared, steps: steps, optimizer: optimizer)
+    state = TrainingState(model: prepared, steps: stepsPerEpoch * options.epochs, optimizer: optimizer)
+    bar = ProgressBar(options.title, total: state.steps)
     interpreter = try Interpreter(prepared)
+    autocast = try options.autocast(for: prepared)
     leaves = try prepared.trainableLeaves()
-    bar = ProgressBar(options.title, total: steps)
+    if options.precision == "f16" { scaler = LossScaler() }
+    if let decay = options.ema { average = WeightAverage(decay: decay, try Self.averaged(of: prepared)) }
     if let path = options.resume { try resume(from: path) }
-  }
-
-  /// Returns `model` with the sizes of its input and the normalization, as far as the data knows them.
-  private static func prepared(_ model: Model, for data: Dataset) throws -> Model {
-    var model = model.with(inputShapes: [try model.soleInput(): [0] + data.inputShape])
-    if let normalization = data.normalization { model.normalization = normalization }
-    return model
+    state.lossScale = scaler?.scale
   }
 
   func run() throws -> (model: Model, history: [EpochRecord]) {
     defer { bar.end() }
     do {
       try call(\.onStart)
-      while progress.epoch < options.epochs, !state.isStopped { try epoch() }
+      while progress.epoch < options.epochs, !state.isStopped, !isOver { try epoch() }
+      try finish()
       try call(\.onEnd)
     } catch let error as PareError where error.code == .interrupted && !state.isInterrupted {
       state.isInterrupted = true
       try sync()
       if let path = options.checkpoint { try checkpoint().write(to: path) }
       // A callback that fails here would hide why the training ended.
+      try? finish()
       try? call(\.onEnd)
       throw error
     }
@@ -103,12 +116,17 @@ final class TrainingRun {
     return (state.model, state.history)
   }
 
+  /// Whether validation has not got better for too long.
+  private var isOver: Bool {
+    guard let stop = options.earlyStop, let best else { return false }
+    return progress.epoch - best.epoch >= stop.patience
+  }
+
   private func epoch() throws {
     state.epoch = progress.epoch + 1
-    let batches = try data.train.batches(size: options.batch, shuffle: true, seed: options.seed, epoch: progress.epoch)
-    while progress.batch < batches.count, !state.isStopped {
+    while progress.batch < batchesPerEpoch, !state.isStopped {
       try Interrupt.check()
-      try step(batches[progress.batch])
+      try step()
       if let every = options.checkpointSteps, let path = options.checkpoint, state.step % every == 0 {
         try sync()
         try checkpoint().write(to: path)
@@ -117,62 +135,117 @@ final class TrainingRun {
     let record = try record()
     state.history.append(record)
     progress = Progress(epoch: progress.epoch + 1)
+    if let value = try options.earlyStop?.improves(record, on: best) {
+      best = EarlyStop.Best(epoch: record.epoch, value: value, model: try result())
+    }
+    log.add(record)
     try call(\.onEpoch)
     if let path = options.checkpoint {
       try sync()
       try checkpoint().write(to: path)
     }
+    if let path = options.log { try log.write(to: path) }
   }
 
-  private func step(_ samples: Batch) throws {
-    let index = progress.epoch * stepsPerEpoch + progress.batch
+  // MARK: Steps
+
+  private func nextBatch() throws -> Batch {
+    if let batches { return try batches.next() }
+    let made = try TrainingBatches(
+      data.train, options, classes: data.classes.count, from: progress.epoch * batchesPerEpoch + progress.batch,
+      epochs: options.epochs, perEpoch: batchesPerEpoch)
+    batches = made
+    return try made.next()
+  }
+
+  /// Loss and gradients of some batches, whose mean is what a step goes along.
+  private struct Pass {
+    var progress: Progress
+    var statistics: [String: Tensor]
+    var gradients: [String: Tensor] = [:]
+    var loss = 0.0
+    var batches = 0
+  }
+
+  private func step() throws {
+    let index = progress.epoch * stepsPerEpoch + progress.batch / options.accumulate
     state.step = index + 1
-    let batch = try Augmentation.applied(options.augment, to: samples, seed: options.seed, step: index)
+    let learningRate = rate * schedule.factor(step: index, of: state.steps, warmup: warmup)
+    var pass = Pass(progress: progress, statistics: statistics)
+    while pass.batches < options.accumulate, pass.progress.batch < batchesPerEpoch {
+      try Interrupt.check()
+      try add(nextBatch(), to: &pass, learningRate)
+    }
+    let loss = pass.loss / Double(pass.batches)
+    let scale = Double(pass.batches) * (scaler?.scale ?? 1)
+    state.gradients = scale == 1 ? pass.gradients : try pass.gradients.mapValues { try $0 * (1 / scale) }
+    state.loss = loss
+    state.optimizer.learningRate = learningRate
+    let isFinite = try scaler == nil || loss.isFinite && LossScaler.isFinite(state.gradients)
+    if isFinite { try call(\.beforeOptimizer) }
+
+    var (optimizer, scaler, average, next) = (state.optimizer, scaler, average, leaves)
+    if isFinite {
+      let gradients = try options.clip.map { try GradientClipping.clipped(state.gradients, norm: $0) } ?? state.gradients
+      next = try optimizer.step(leaves, gradients)
+    } else {
+      pass.progress.skipped += 1
+    }
+    try scaler?.update(finite: isFinite)
+    if isFinite { try average?.add(next.merging(pass.statistics) { leaf, _ in leaf }) }
+    // Nothing below throws until all of the step is in place: an interrupted step leaves no trace.
+    (state.optimizer, self.scaler, self.average, leaves) = (optimizer, scaler, average, next)
+    if loss.isFinite { statistics = pass.statistics }
+    (state.lossScale, state.skippedSteps) = (scaler?.scale, scaler?.skipped ?? 0)
+    isAhead = true
+    progress = pass.progress
+    bar.update(index + 1, note: "loss \(Self.rounded(progress.meanLoss))  lr \(Self.rounded(learningRate))")
+    if isFinite { try call(\.afterOptimizer) }
+    try call(\.onStep)
+  }
+
+  /// Runs one batch forward and back.
+  private func add(_ batch: Batch, to pass: inout Pass, _ learningRate: Double) throws {
+    let number = progress.epoch * batchesPerEpoch + pass.progress.batch
     state.batch = batch
     let tracked = leaves.mapValues { $0.tracked() }
     let execution = try interpreter.run(
       [state.model.soleInput(): batch.x], taps: options.loss.taps, training: true,
-      parameters: tracked.merging(statistics) { leaf, _ in leaf }, seed: dropoutSeed(step: index))
+      parameters: tracked.merging(pass.statistics) { leaf, _ in leaf }, seed: dropoutSeed(batch: number),
+      autocast: autocast)
     let loss = try options.loss.value(execution, batch)
     let value = try loss.detached().item()
-    guard value.isFinite else {
+    guard value.isFinite || scaler != nil else {
       throw PareError(
-        .notReached, "train: the loss at step \(index + 1) of \(state.steps)", argument: "lr", expected: "a finite number",
+        .notReached, "train: the loss at step \(state.step) of \(state.steps)", argument: "lr", expected: "a finite number",
         got: "\(value)", suggestion: "a lr below \(rate) may help")
     }
-    state.gradients = try loss.gradients(at: tracked)
-    state.loss = value
-    state.optimizer.learningRate = rate * schedule.factor(step: index, of: state.steps, warmup: warmup)
-    try call(\.beforeOptimizer)
-
-    var optimizer = state.optimizer
-    let gradients = try options.clip.map { try GradientClipping.clipped(state.gradients, norm: $0) } ?? state.gradients
-    // Nothing below throws until all of the step is in place: an interrupted step leaves no trace.
-    let correct = try correctAnswers(execution, batch)
-    leaves = try optimizer.step(leaves, gradients)
-    state.optimizer = optimizer
-    statistics.merge(execution.statistics) { _, new in new }
-    isAhead = true
-    progress.add(loss: value, samples: batch.count, correct: correct, rate: optimizer.learningRate)
-    bar.update(index + 1, note: "loss \(Self.rounded(progress.meanLoss))  lr \(Self.rounded(optimizer.learningRate))")
-    try call(\.afterOptimizer)
-    try call(\.onStep)
+    let gradients = try (scaler.map { try loss * $0.scale } ?? loss).gradients(at: tracked)
+    if pass.batches == 0 {
+      pass.gradients = gradients
+    } else {
+      for (name, gradient) in gradients { pass.gradients[name] = try pass.gradients[name].map { try $0 + gradient } ?? gradient }
+    }
+    pass.statistics.merge(execution.statistics) { _, new in new }
+    pass.loss += value
+    pass.batches += 1
+    pass.progress.add(loss: value, samples: batch.count, answers: try answers(execution, batch), rate: learningRate)
   }
 
-  /// The number of right answers; nil where targets are no classes.
-  private func correctAnswers(_ execution: Execution, _ batch: Batch) throws -> Int? {
+  /// How many answers were right, of how many; nil where targets are no classes.
+  private func answers(_ execution: Execution, _ batch: Batch) throws -> (counted: Int, correct: Int)? {
     guard execution.outputs.count == 1, let output = execution.outputs.values.first,
       try batch.isClassification(outputs: output)
     else { return nil }
-    var tally = ClassificationTally()
-    try tally.add(output.detached(), batch)
-    return tally.correct
+    return try ClassificationTally.answers(output.detached(), batch)
   }
 
-  private func dropoutSeed(step: Int) -> UInt64 {
-    var random = RandomSource(seed: options.seed, name: "dropout.\(step)")
+  private func dropoutSeed(batch number: Int) -> UInt64 {
+    var random = RandomSource(seed: options.seed, name: "dropout.\(number)")
     return random.next()
   }
+
+  private static func rounded(_ value: Double) -> String { "\((value * 1e4).rounded() / 1e4)" }
 
   // MARK: Epochs
 
@@ -180,154 +253,42 @@ final class TrainingRun {
     try sync()
     var record = EpochRecord(
       epoch: state.epoch, lr: progress.rate, loss: progress.meanLoss,
-      accuracy: progress.counted > 0 ? Double(progress.correct) / Double(progress.counted) : nil)
+      accuracy: progress.counted > 0 ? Double(progress.correct) / Double(progress.counted) : nil,
+      skippedSteps: progress.skipped)
     guard options.validates, data.validation.count > 0 else { return record }
+    let model = try averagedModel()
     if progress.counted > 0 {
-      let evaluation = try evaluate(state.model, on: data.validation)
+      let evaluation = try evaluate(model, on: data.validation)
       record.validationLoss = evaluation.loss
       record.validationAccuracy = evaluation.accuracy
     } else {
-      record.validationLoss = try validationLoss()
+      record.validationLoss = try validationLoss(of: model)
     }
     return record
   }
 
   /// The training loss over the validation part, without the tape.
-  private func validationLoss() throws -> Double {
-    let interpreter = try Interpreter(state.model)
+  private func validationLoss(of model: Model) throws -> Double {
+    let interpreter = try Interpreter(model)
     let batches = try data.validation.batches(size: 256)
     var sum = 0.0
     try Tensor.withoutGradient {
       for index in 0..<batches.count {
+        try Interrupt.check()
         let batch = try batches[index]
-        let execution = try interpreter.run([state.model.soleInput(): batch.x], taps: options.loss.taps)
+        let execution = try interpreter.run([model.soleInput(): batch.x], taps: options.loss.taps)
         sum += try options.loss.value(execution, batch).item() * Double(batch.count)
       }
     }
     return sum / Double(data.validation.count)
   }
 
-  // MARK: The model that others see
-
-  private func call(_ event: KeyPath<TrainingCallbacks, TrainingCallbacks.Callback?>) throws {
+  func call(_ event: KeyPath<TrainingCallbacks, TrainingCallbacks.Callback?>) throws {
     let functions = callbacks.compactMap { $0[keyPath: event] }
     guard !functions.isEmpty else { return }
     try sync()
     let before = state.model
     for function in functions { try function(state) }
     if state.isReplaced { try reload(before) }
-  }
-
-  /// Brings the model in `state` up to what was learned.
-  private func sync() throws {
-    guard isAhead else { return }
-    var model = state.model
-    for (name, leaf) in leaves {
-      guard let parameter = model.parameters[name] else { continue }
-      model.parameters[name]?.value = try parameter.value.updated(from: leaf)
-    }
-    for (name, value) in statistics { model.parameters[name]?.value = DenseRepresentation(value) }
-    state.model = model
-    state.isReplaced = false
-    isAhead = false
-  }
-
-  /// Goes on with the model that a callback put in the place of `old`.
-  private func reload(_ old: Model) throws {
-    state.model = try Self.prepared(state.model, for: data)
-    state.isReplaced = false
-    var next = try state.model.trainableLeaves()
-    for name in next.keys {
-      if let leaf = leaves[name], let before = old.parameters[name], let now = state.model.parameters[name],
-        try isLatent(leaf, of: before.value, and: now.value) { next[name] = leaf }
-    }
-    leaves = next
-    statistics = [:]
-    interpreter = try Interpreter(state.model)
-  }
-
-  /// Whether a leaf holds what the stored value has rounded away, and still belongs to the value `now`.
-  ///
-  /// An integer parameter moves by less than its grid in most steps: its leaf must outlive a look at the model.
-  private func isLatent(_ leaf: Tensor, of before: any Representation, and now: any Representation) throws -> Bool {
-    if now is DenseRepresentation || now is MaskedRepresentation || now is CSRRepresentation { return false }
-    guard type(of: before).kind == type(of: now).kind, before.label == now.label, before.shape == now.shape else {
-      return false
-    }
-    return try before.dense().values(as: Float.self) == now.dense().values(as: Float.self)
-  }
-
-  private static func rounded(_ value: Double) -> String { "\((value * 1e4).rounded() / 1e4)" }
-
-  // MARK: Checkpoints
-
-  private static func identity(
-    _ model: Model, _ data: Dataset, _ options: TrainingOptions, _ rate: Double
-  ) throws -> [String: String] {
-    guard options.checkpoint != nil || options.resume != nil else { return [:] }
-    return [
-      "model": try model.hash(), "data": data.name, "samples": "\(data.train.count)", "epochs": "\(options.epochs)",
-      "batch": "\(options.batch)", "optimizer": options.optimizer, "lr": "\(rate)", "momentum": "\(options.momentum)",
-      "nesterov": "\(options.nesterov)", "weight_decay": "\(options.weightDecay)", "schedule": options.schedule,
-      "warmup": "\(options.warmup)", "clip": options.clip.map { "\($0)" } ?? "none", "seed": "\(options.seed)",
-      "augment": options.augment.joined(separator: " "), "taps": options.loss.taps.joined(separator: " "),
-    ]
-  }
-
-  private func checkpoint() -> Checkpoint {
-    Checkpoint(
-      identity: identity, model: state.model, leaves: leaves, optimizer: state.optimizer.state, progress: progress,
-      history: state.history)
-  }
-
-  private func resume(from path: String) throws {
-    let saved = try Checkpoint(path)
-    for (name, value) in identity.sorted(by: { $0.key < $1.key }) where saved.identity[name] != value {
-      throw PareError(
-        .argument, "resume: '\(name)' differs from the checkpoint's", argument: name,
-        expected: saved.identity[name] ?? "nothing", got: value, file: path)
-    }
-    guard saved.progress.epoch <= options.epochs, saved.progress.batch <= stepsPerEpoch else {
-      throw PareError(
-        .format, "resume: the position", expected: "at most epoch \(options.epochs), step \(stepsPerEpoch)",
-        got: "\(saved.progress.epoch), \(saved.progress.batch)", file: path)
-    }
-    state.model = saved.model
-    state.isReplaced = false
-    state.optimizer.state = saved.optimizer
-    state.history = saved.history
-    progress = saved.progress
-    state.epoch = saved.history.count
-    state.step = progress.epoch * stepsPerEpoch + progress.batch
-    leaves = saved.leaves
-    interpreter = try Interpreter(saved.model)
-  }
-}
-
-/// Where a training is, and what the epoch in progress has seen.
-struct Progress: Equatable {
-  /// Finished epochs.
-  var epoch = 0
-  /// Finished batches of the epoch in progress.
-  var batch = 0
-  var lossSum = 0.0
-  var samples = 0
-  /// Samples with a class, and those answered right.
-  var counted = 0
-  var correct = 0
-  /// The learning rate of the epoch's first step.
-  var rate = 0.0
-
-  var meanLoss: Double { samples > 0 ? lossSum / Double(samples) : 0 }
-
-  mutating func add(loss: Double, samples: Int, correct: Int?, rate: Double) {
-    if batch == 0 { self.rate = rate }
-    batch += 1
-    lossSum += loss * Double(samples)
-    self.samples += samples
-    if let correct {
-      counted += samples
-      self.correct += correct
-    }
   }
 }

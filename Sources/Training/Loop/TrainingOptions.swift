@@ -1,4 +1,6 @@
+import Graph
 import Support
+import Tensor
 
 /// How a model is trained. Values are checked when training starts, and all wrong ones are named.
 public struct TrainingOptions {
@@ -22,11 +24,24 @@ public struct TrainingOptions {
   /// Of the order of samples, augmentation and dropout.
   public var seed: UInt64 = 0
   public var loss = TrainingLoss.crossEntropy()
-  /// Changes to training images: "flip" (left-right, half of them), "crop" (a shift of up to an eighth of
-  /// their height).
-  public var augment: [String] = []
-  /// "f32".
+  /// Batches whose gradients are averaged before each step; the schedule counts steps.
+  public var accumulate = 1
+  /// Whether each epoch has an order of its own; file order otherwise.
+  public var shuffle = true
+  /// Changes to training images, one after the other.
+  public var augment: [any Augmentation] = []
+  /// Whether the next batches are made while one is computed with; the results are the same.
+  public var prefetches = true
+  /// "f32"; or "bf16" or "f16": convolutions and products in that type, all else and the parameters in f32.
   public var precision = "f32"
+  /// Layers that stay in f32 whatever `precision` says; a name stands for all layers below it too.
+  public var keepF32: [String] = []
+  /// The decay of a moving average of parameters and running statistics, which validation sees and the result holds.
+  public var ema: Double?
+  /// Ends the training when validation no longer gets better.
+  public var earlyStop: EarlyStop?
+  /// The file that gets a line of JSON for each epoch.
+  public var log: String?
   /// The file that holds the state of the training, written after each epoch.
   public var checkpoint: String?
   /// Writes the checkpoint after each so many steps as well.
@@ -50,12 +65,21 @@ public struct TrainingOptions {
     try require(warmup >= 0 && warmup <= Double(epochs), "warmup", "0 to \(epochs) epochs", warmup)
     if let clip { try require(clip > 0, "clip", "above 0", clip) }
     if let checkpointSteps { try require(checkpointSteps > 0, "checkpoint_steps", "at least 1", checkpointSteps) }
-    guard precision == "f32" else {
-      guard ["bf16", "f16"].contains(precision) else {
-        throw PareError(.argument, "train", argument: "precision", expected: "f32, bf16 or f16", got: precision)
-      }
-      throw PareError(.unsupported, "train: precision '\(precision)' is not there yet", argument: "precision", expected: "f32")
+    try require(accumulate > 0, "accumulate", "at least 1", accumulate)
+    if let ema { try require(ema > 0 && ema < 1, "ema", "above 0, below 1", ema) }
+    try require(["f32", "bf16", "f16"].contains(precision), "precision", "f32, bf16 or f16", precision)
+    if let earlyStop {
+      try require(earlyStop.patience > 0, "early_stop.patience", "at least 1 epoch", earlyStop.patience)
+      try require(earlyStop.minDelta >= 0, "early_stop.min_delta", "0 or more", earlyStop.minDelta)
+      try require(validates, "early_stop", "a training that validates", "validates = false")
     }
-    try Augmentation.check(augment)
+  }
+
+  /// What `precision` means for the interpreter; nil for f32.
+  ///
+  /// - Throws: `PareError.notFound` for a name in `keepF32` that is no layer of `model`.
+  func autocast(for model: Model) throws -> Autocast? {
+    guard precision != "f32" else { return nil }
+    return try Autocast(precision == "f16" ? .f16 : .bf16, keeping: keepF32, in: model)
   }
 }

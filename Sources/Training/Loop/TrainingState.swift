@@ -15,6 +15,8 @@ public struct EpochRecord: Sendable, Hashable {
   /// The loss on the validation part: cross-entropy where targets are classes, else the training loss. Nil without one.
   public var validationLoss: Double?
   public var validationAccuracy: Double?
+  /// Steps that were left out because f16 gradients overflowed.
+  public var skippedSteps = 0
 }
 
 /// A training as callbacks see it. What is not known yet is nil or empty.
@@ -23,7 +25,7 @@ public final class TrainingState {
   public var model: Model { didSet { isReplaced = true } }
   /// Of the loss, by parameter name. Setting it in `beforeOptimizer` changes what the optimizer gets.
   public var gradients: [String: Tensor] = [:]
-  /// The samples of this step.
+  /// The samples of this step; of several batches to a step, the last one's.
   public internal(set) var batch: Batch?
   /// The loss of this step.
   public internal(set) var loss: Double?
@@ -35,6 +37,10 @@ public final class TrainingState {
   public let steps: Int
   /// The optimizer with what it remembers; its learning rate is set anew before each step.
   public var optimizer: any Optimizer
+  /// What the loss is multiplied by in f16; nil in other precisions.
+  public internal(set) var lossScale: Double?
+  /// Steps left out so far because f16 gradients overflowed.
+  public internal(set) var skippedSteps = 0
   /// The finished epochs.
   public internal(set) var history: [EpochRecord] = []
   /// Whether the training ends because of Ctrl-C.
@@ -57,7 +63,7 @@ public final class TrainingState {
 /// Functions that training calls; each may read the state, replace the model or the gradients, or stop.
 ///
 /// In each step: `beforeOptimizer` once loss and gradients are known, `afterOptimizer` once the parameters have moved,
-/// then `onStep`. `onEpoch` comes after each epoch, when its record stands in the history; `onStart` before the first
+/// then `onStep`; a step that is left out because f16 overflowed calls `onStep` alone. `onEpoch` comes after each epoch, when its record stands in the history; `onStart` before the first
 /// step; `onEnd` last, also when Ctrl-C ends the training.
 public struct TrainingCallbacks {
   public typealias Callback = (TrainingState) throws -> Void

@@ -1,6 +1,6 @@
 """Ten training steps and a few optimizer steps as PyTorch takes them: the values that TrainingTests compare with.
 
-Run:  python generate.py        (PyTorch 2.x on the CPU; writes losses.json, optimizers.json, functions.json beside this file)
+Run:  python generate.py        (PyTorch 2.x on the CPU; writes losses.json, optimizers.json, functions.json, autocast.json beside this file)
 
 Nothing but losses and a few parameters is stored. Weights and batches come from `noise`, an integer hash that the
 Swift test (Shared.swift) computes as well, bit for bit: splitmix64 of FNV-1a(name) + index.
@@ -124,6 +124,70 @@ def train(net, model, shape, dtype=torch.float32):
     return {"losses": losses, "running_mean": mean, "running_var": variance}
 
 
+class Small(nn.Module):
+    """A convolution, a batch-norm and two linear layers for 8 x 8 images: a layer of every precision."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8)
+        self.conv2 = nn.Conv2d(8, 8, 3, padding=1)
+        self.fc1, self.fc2 = nn.Linear(128, 32), nn.Linear(32, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 2)
+        x = F.relu(self.conv2(x)).flatten(1)
+        return self.fc2(F.relu(self.fc1(x)))
+
+
+def autocast(dtype):
+    """Ten steps under torch.autocast; f16 with a GradScaler. The batch-norm runs in f32, as Pare's policy has it."""
+    model = Small()
+    normalizations = {"bn1"}
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            if not name.endswith("num_batches_tracked"):
+                value.copy_(torch.tensor(initial(name, tuple(value.shape), name.rsplit(".", 1)[0] in normalizations)))
+    bn = model.bn1.forward
+    def in_f32(x):
+        with torch.autocast("cpu", enabled=False):
+            return bn(x.float())
+    model.bn1.forward = in_f32
+    model.train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    scaler = torch.amp.GradScaler("cpu", enabled=dtype == torch.float16)
+    losses, scales = [], []
+    for step in range(STEPS):
+        x, y = batch("small", step % 2, (1, 8, 8))
+        with torch.autocast("cpu", dtype=dtype or torch.bfloat16, enabled=dtype is not None):
+            logits = model(x)
+        loss = F.cross_entropy(logits.float(), y)
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        losses.append(loss.item())
+        scales.append(scaler.get_scale())
+    return {"losses": losses, "scales": scales}
+
+
+def scaling():
+    """The scale of torch.amp.GradScaler after steps whose gradients are finite (1) or not (0)."""
+    runs = [[1, 1], [0, 2], [1, 2001], [0, 1], [1, 2000]]  # finite or not, how many steps
+    pattern = [finite for finite, count in runs for _ in range(count)]
+    weight = torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=0.0)
+    scaler = torch.amp.GradScaler("cpu")
+    scales = []
+    for finite in pattern:
+        optimizer.zero_grad()
+        scaler.scale(weight.sum() * (1.0 if finite else float("inf"))).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        scales.append(scaler.get_scale())
+    changes = [i for i in range(1, len(scales)) if scales[i] != scales[i - 1]]
+    return {"runs": runs, "first": scales[0], "changes": [{"step": i, "scale": scales[i]} for i in changes]}
+
+
 def optimizers():
     """Six steps of each optimizer on a small loss; the values of both parameters after every step."""
     cases = {
@@ -220,3 +284,5 @@ if __name__ == "__main__":
     write("losses.json", golden)
     write("optimizers.json", {"optimizers": optimizers(), "schedules": schedules(), "clip": clipping()})
     write("functions.json", functions())
+    modes = {"f32": None, "bf16": torch.bfloat16, "f16": torch.float16}
+    write("autocast.json", {**{name: autocast(dtype) for name, dtype in modes.items()}, "scaling": scaling()})

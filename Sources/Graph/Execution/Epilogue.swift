@@ -1,0 +1,68 @@
+import Tensor
+
+/// What follows an operator and can be done in the same pass over memory: the addition of a residual, then max(., 0).
+public struct Epilogue: Sendable {
+  /// Added to the result.
+  public var residual: Tensor?
+  /// Whether negative results become 0 after that.
+  public var relu = false
+
+  public init() {}
+
+  /// What an operator can take along.
+  public struct Kinds: OptionSet, Sendable {
+    public let rawValue: Int
+    public init(rawValue: Int) { self.rawValue = rawValue }
+    public static let residual = Kinds(rawValue: 1)
+    public static let relu = Kinds(rawValue: 2)
+  }
+}
+
+/// Nodes that run as one: an operator and what its epilogue takes along.
+struct FusedNodes {
+  /// Positions of the nodes in the model; the first is the operator, the last makes the result.
+  var nodes: [Int]
+  /// The value that is added.
+  var residual: String?
+  var relu = false
+
+  /// The chains of a model, by the position of their last node. A node is in one chain at most.
+  ///
+  /// What lies between the nodes of a chain is read by nobody else and is no output of the model.
+  static func all(in model: Model, _ operators: [any Operator]) -> [Int: FusedNodes] {
+    var readers: [String: [Int]] = [:]
+    for (index, node) in model.nodes.enumerated() {
+      for name in node.inputs where !name.isEmpty { readers[name, default: []].append(index) }
+    }
+    let outputs = Set(model.outputs.map(\.name))
+    /// The one node that reads the only output of `index`.
+    func reader(_ index: Int) -> Int? {
+      let node = model.nodes[index]
+      guard node.outputs.count == 1, !outputs.contains(node.outputs[0]), let found = readers[node.outputs[0]],
+        found.count == 1
+      else { return nil }
+      return found[0]
+    }
+    var taken: Set<Int> = []
+    var result: [Int: FusedNodes] = [:]
+    for index in model.nodes.indices {
+      let kinds = operators[index].fuses
+      guard !kinds.isEmpty, var next = reader(index) else { continue }
+      var chain = FusedNodes(nodes: [index])
+      if kinds.contains(.residual), operators[next] is AddOperator, !taken.contains(next) {
+        let own = model.nodes[index].outputs[0]
+        chain.residual = model.nodes[next].inputs.first { $0 != own }
+        guard chain.residual != nil else { continue }
+        chain.nodes.append(next)
+        taken.insert(next)
+        if let after = reader(next) { next = after }
+      }
+      if kinds.contains(.relu), operators[next] is ReluOperator, chain.nodes.last != next {
+        chain.relu = true
+        chain.nodes.append(next)
+      }
+      if chain.nodes.count > 1 { result[chain.nodes[chain.nodes.count - 1]] = chain }
+    }
+    return result
+  }
+}
