@@ -90,33 +90,4 @@ extension Tensor {
     let moved = order == .dcr ? try parts.permuted([0, 3, 5, 1, 2, 4]) : try parts.permuted([0, 1, 3, 5, 2, 4])
     return try moved.reshaped(Shape([n, c * b * b, h, w]))
   }
-
-  /// The windows of a sliding kernel as columns (im2col, PyTorch's Unfold).
-  ///
-  /// - Shapes: [N, C, H, W] to [N, C kh kw, L], L the number of windows; one number in a list stands for both axes.
-  public func unfolded(
-    kernel: [Int], strides: [Int] = [1], padding: [Int] = [0], dilations: [Int] = [1]
-  ) throws -> Tensor {
-    func pair(_ list: [Int], _ what: String, from least: Int) throws -> (Int, Int) {
-      guard list.count == 1 || list.count == 2, list.allSatisfy({ $0 >= least && $0 < 1 << 30 }) else {
-        throw PareError(.argument, "[unfold] \(what) \(list)", argument: what, expected: "one or two numbers from \(least)", op: "unfold")
-      }
-      return (list[0], list[list.count - 1])
-    }
-    guard rank == 4 else { throw PareError(.shape, "[unfold] input \(shape)", expected: "[N, C, H, W]", op: "unfold") }
-    let (kh, kw) = try pair(kernel, "kernel", from: 1), (sh, sw) = try pair(strides, "strides", from: 1)
-    let (ph, pw) = try pair(padding, "padding", from: 0), (dh, dw) = try pair(dilations, "dilations", from: 1)
-    let (rows, columns) = (shape.dims[2] + 2 * ph - dh * (kh - 1), shape.dims[3] + 2 * pw - dw * (kw - 1))
-    guard rows > 0, columns > 0 else {
-      throw PareError(.shape, "[unfold] the kernel \(kernel) is larger than the padded input \(shape)", argument: "kernel", op: "unfold")
-    }
-    let whole = ph == 0 && pw == 0 ? self : try padded([0, 0, ph, pw, 0, 0, ph, pw])
-    var windows: [Tensor] = []
-    for i in 0..<kh {
-      let band = try whole.slice(axis: 2, from: i * dh, to: i * dh + rows, step: sh)
-      for j in 0..<kw { windows.append(try band.slice(axis: 3, from: j * dw, to: j * dw + columns, step: sw)) }
-    }
-    let length = ((rows - 1) / sh + 1) * ((columns - 1) / sw + 1)
-    return try Tensor.stack(windows, axis: 2).reshaped(Shape([shape.dims[0], shape.dims[1] * kh * kw, length]))
-  }
 }

@@ -113,7 +113,7 @@ extension Tensor {
         return try pullback.add(1, Tensor.zeros(k.shape, k.dtype))
       }
       let backend = Compute.backend
-      if pullback.needs(0) { try pullback.add(0, backend.convolution(g, k, nil, geometry)) }
+      if pullback.needs(0) { try pullback.add(0, backend.convolution(g, k, nil, geometry, relu: false)) }
       if pullback.needs(1) {
         try pullback.add(1, backend.convolutionWeightGradient(x, g, weightShape: k.shape, bias: false, geometry).weight)
       }
