@@ -6,6 +6,52 @@
 
 static double sigmoid_f64(double x) { return 1 / (1 + exp(-x)); }
 
+// Activations and their slopes, written so that nothing overflows and tails keep their digits; see Real+Activations.swift.
+#define ACTIVATIONS(T, S, EXP, SIGMOID)                                                              \
+  static inline T gelu_tanh_##T(T x) {                                                               \
+    T y = x * SIGMOID((T)1.5957691216057308 * (x + (T)0.044715 * x * x * x));                        \
+    return x == -(T)__builtin_inf() ? 0 : y;                                                         \
+  }                                                                                                  \
+  static inline T mish_##T(T x) {                                                                    \
+    T e = EXP(x > 20 ? 20 : x), n = e * (e + 2);                                                     \
+    T y = x * (n / (n + 2));                                                                         \
+    return x > 20 ? x : n == 0 ? 0 : y;                                                              \
+  }                                                                                                  \
+  static inline T silu_slope_##T(T x) {                                                              \
+    T s = SIGMOID(x), rest = 1 - s, y = x * s * rest;                                                \
+    return s + (s == 0 || rest == 0 ? 0 : y);                                                        \
+  }                                                                                                  \
+  static inline T gelu_slope_##T(T x) {                                                              \
+    T density = EXP(-x * x / 2) * (T)0.3989422804014327, y = x * density;                            \
+    return erfc##S(x * (T)-0.7071067811865476) / 2 + (density == 0 ? 0 : y);                         \
+  }                                                                                                  \
+  static inline T gelu_tanh_slope_##T(T x) {                                                         \
+    T s = SIGMOID((T)1.5957691216057308 * (x + (T)0.044715 * x * x * x));                            \
+    T bend = 2 * s * (1 - s), y = x * bend * ((T)0.7978845608028654 * (1 + (T)0.134145 * x * x));    \
+    return bend == 0 ? s : s + y;                                                                    \
+  }                                                                                                  \
+  static inline T mish_slope_##T(T x) {                                                              \
+    T e = EXP(x > 20 ? 20 : x), n = e * (e + 2);                                                     \
+    T y = n / (n + 2) + x * e * (4 * (1 + e) / ((n + 2) * (n + 2)));                                 \
+    return x > 20 ? 1 : n == 0 ? 0 : y;                                                              \
+  }
+ACTIVATIONS(float, f, exp_f32, sigmoid_f32)
+ACTIVATIONS(double, , exp, sigmoid_f64)
+
+static inline double floor_remainder_double(double a, double b) {
+  double r = fmod(a, b);
+  return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+static inline float floor_remainder_float(float a, float b) {
+  float r = fmodf(a, b);
+  return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+// What is left after the remainder is taken off divides exactly.
+static inline double floor_quotient_double(double a, double b) {
+  return b == 0 ? a / b : round((a - floor_remainder_double(a, b)) / b);
+}
+static inline float floor_quotient_float(float a, float b) { return (float)floor_quotient_double(a, b); }
+
 // The remainder of a division whose quotient has at most 22 bits: the product below is exact in f64. Rounding may have
 // made the quotient too large by one.
 static inline int has_short_quotient(float a, float b) { return __builtin_fabsf(a / b) < 0x1p22f && b - b == 0; }

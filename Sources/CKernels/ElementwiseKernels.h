@@ -39,7 +39,27 @@
   case PARE_CEIL: EACH(__builtin_ceil##S(x[i]))                                  \
   case PARE_ROUND: EACH(__builtin_rint##S(x[i]))                                 \
   case PARE_RECIPROCAL: EACH(1 / x[i])                                           \
-  case PARE_SQUARE: EACH(x[i] * x[i])
+  case PARE_SQUARE: EACH(x[i] * x[i])                                            \
+  case PARE_EXP2: EACH(exp2##S(x[i]))                                            \
+  case PARE_EXPM1: EACH(expm1##S(x[i]))                                          \
+  case PARE_LOG1P: EACH(log1p##S(x[i]))                                          \
+  case PARE_LOG2: EACH(log2##S(x[i]))                                            \
+  case PARE_LOG10: EACH((T)log10(x[i]))                                          \
+  case PARE_TAN: EACH((T)tan(x[i]))                                              \
+  case PARE_ASIN: EACH((T)asin(x[i]))                                            \
+  case PARE_ACOS: EACH((T)acos(x[i]))                                            \
+  case PARE_ATAN: EACH((T)atan(x[i]))                                            \
+  case PARE_SINH: EACH((T)sinh(x[i]))                                            \
+  case PARE_COSH: EACH((T)cosh(x[i]))                                            \
+  case PARE_ASINH: EACH((T)asinh(x[i]))                                          \
+  case PARE_ACOSH: EACH((T)acosh(x[i]))                                          \
+  case PARE_ATANH: EACH((T)atanh(x[i]))                                          \
+  case PARE_TRUNC: EACH(__builtin_trunc##S(x[i]))                                \
+  case PARE_SILU: EACH(x[i] * SIGMOID(x[i]))                                     \
+  case PARE_GELU: EACH(x[i] * (erfc##S(x[i] * (T)-0.7071067811865476) / 2))      \
+  case PARE_GELU_TANH: EACH(gelu_tanh_##T(x[i]))                                 \
+  case PARE_MISH: EACH(mish_##T(x[i]))                                           \
+  case PARE_SOFTPLUS: EACH((x[i] < 0 ? 0 : x[i]) + log1p##S(EXP(-__builtin_fabs##S(x[i]))))
 
 static void K(unary_f32)(pare_unary_op op, float *restrict r, const float *restrict x, intptr_t n) {
   switch (op) {
@@ -67,6 +87,7 @@ static void K(unary_f64)(pare_unary_op op, double *restrict r, const double *res
       case PARE_RELU: EACH(x[i] < 0 ? 0 : x[i])                                                       \
       case PARE_SIGN: EACH((x[i] > 0) - (x[i] < 0))                                                   \
       case PARE_SQUARE: EACH((T)((U)x[i] * (U)x[i]))                                                  \
+      case PARE_BIT_NOT: EACH(~x[i])                                                                  \
       default: return;                                                                                \
     }                                                                                                 \
   }
@@ -77,16 +98,18 @@ WHOLE_UNARY(int64_t, uint64_t)
 // What gives bool: floats, and bool itself. Integers are neither NaN nor infinite.
 static void K(tests_f32)(pare_unary_op op, uint8_t *restrict r, const float *restrict x, intptr_t n) {
   if (op == PARE_IS_NAN) EACH(x[i] != x[i])
+  if (op == PARE_IS_INFINITE) EACH(__builtin_fabsf(x[i]) == __builtin_inff())
   EACH(__builtin_fabsf(x[i]) < __builtin_inff())
 }
 static void K(tests_f64)(pare_unary_op op, uint8_t *restrict r, const double *restrict x, intptr_t n) {
   if (op == PARE_IS_NAN) EACH(x[i] != x[i])
+  if (op == PARE_IS_INFINITE) EACH(__builtin_fabs(x[i]) == __builtin_inf())
   EACH(__builtin_fabs(x[i]) < __builtin_inf())
 }
 static void K(not_bool)(uint8_t *restrict r, const uint8_t *restrict x, intptr_t n) { EACH(x[i] == 0) }
 
 // NaN in either operand gives NaN.
-#define REAL_BINARY                                                   \
+#define REAL_BINARY(T, S)                                                   \
   case PARE_ADD: EACH(a[i] + b[i])                                    \
   case PARE_SUB: EACH(a[i] - b[i])                                    \
   case PARE_MUL: EACH(a[i] * b[i])                                    \
@@ -95,12 +118,19 @@ static void K(not_bool)(uint8_t *restrict r, const uint8_t *restrict x, intptr_t
   case PARE_MINIMUM: EACH(a[i] < b[i] || a[i] != a[i] ? a[i] : b[i])  \
   case PARE_RELU_GRADIENT: EACH(b[i] > 0 ? a[i] : 0)                  \
   case PARE_SIGMOID_GRADIENT: EACH(a[i] * b[i] * (1 - b[i]))          \
-  case PARE_TANH_GRADIENT: EACH(a[i] * (1 - b[i] * b[i]))
+  case PARE_TANH_GRADIENT: EACH(a[i] * (1 - b[i] * b[i]))              \
+  case PARE_SILU_GRADIENT: EACH(a[i] * silu_slope_##T(b[i]))          \
+  case PARE_GELU_GRADIENT: EACH(a[i] * gelu_slope_##T(b[i]))          \
+  case PARE_GELU_TANH_GRADIENT: EACH(a[i] * gelu_tanh_slope_##T(b[i])) \
+  case PARE_MISH_GRADIENT: EACH(a[i] * mish_slope_##T(b[i]))          \
+  case PARE_ATAN2: EACH((T)atan2(a[i], b[i]))                         \
+  case PARE_FLOOR_DIV: EACH(floor_quotient_##T(a[i], b[i]))           \
+  case PARE_FLOOR_MOD: EACH(floor_remainder_##T(a[i], b[i]))
 
 static void K(binary_f32)(pare_binary_op op, float *restrict r, const float *restrict a, const float *restrict b,
                           intptr_t n) {
   switch (op) {
-    REAL_BINARY
+    REAL_BINARY(float, f)
     case PARE_POW:
       PIECES((a[i] > 0) & (a[i] < __builtin_inff()) & (__builtin_fabsf(b[i]) < __builtin_inff()), pow_f32(a[i], b[i]),
              powf(a[i], b[i]))
@@ -112,7 +142,7 @@ static void K(binary_f32)(pare_binary_op op, float *restrict r, const float *res
 static void K(binary_f64)(pare_binary_op op, double *restrict r, const double *restrict a, const double *restrict b,
                           intptr_t n) {
   switch (op) {
-    REAL_BINARY
+    REAL_BINARY(double, )
     case PARE_POW: EACH(pow(a[i], b[i]))
     case PARE_MOD: EACH(fmod(a[i], b[i]))
     default: return;
@@ -128,7 +158,9 @@ static void K(binary_f64)(pare_binary_op op, double *restrict r, const double *r
       case PARE_MUL: EACH((T)((U)a[i] * (U)b[i]))                                                            \
       case PARE_DIV: EACH(quotient_##T(a[i], b[i]))                                                          \
       case PARE_POW: EACH(power_##T(a[i], b[i]))                                                             \
-      case PARE_MOD: EACH(remainder_##T(a[i], b[i]))                                                         \
+      case PARE_MOD: case PARE_FLOOR_MOD: EACH(remainder_##T(a[i], b[i]))                                     \
+      case PARE_FLOOR_DIV:                                                                                   \
+        EACH(quotient_##T(a[i], b[i]) - ((a[i] < 0) != (b[i] < 0) && remainder_##T(a[i], b[i]) != 0))        \
       case PARE_MAXIMUM: EACH(a[i] > b[i] ? a[i] : b[i])                                                     \
       case PARE_MINIMUM: EACH(a[i] < b[i] ? a[i] : b[i])                                                     \
       case PARE_AND: EACH(a[i] & b[i])                                                                       \
@@ -215,7 +247,7 @@ static const void *K(dense)(pare_element type, pare_operand x, intptr_t first, i
 static int K(is_dense)(pare_operand x, pare_element type) { return x.stride == 1 && x.type == type; }
 
 static void K(unary_dense)(pare_unary_op op, pare_element type, void *r, const void *x, intptr_t n) {
-  int tests = op == PARE_IS_NAN || op == PARE_IS_FINITE;
+  int tests = op >= PARE_IS_NAN && op <= PARE_IS_INFINITE;
   switch (type) {
     case PARE_F32: tests ? K(tests_f32)(op, r, x, n) : K(unary_f32)(op, r, x, n); return;
     case PARE_F64: tests ? K(tests_f64)(op, r, x, n) : K(unary_f64)(op, r, x, n); return;

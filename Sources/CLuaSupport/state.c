@@ -4,7 +4,7 @@
 #include "internal.h"
 
 enum { hook_step = 1000 };
-static const size_t collect_floor = 64u << 20;
+static const size_t collect_floor = 4u << 20, collect_ceiling = 64u << 20;
 
 static pare_host host;
 static const char traceback_key = 0;
@@ -184,9 +184,14 @@ void pare_recharge(lua_State *L, int index, size_t bytes) {
   found->bytes = bytes;
 }
 
-/// Collects next when what is alive has doubled, and before garbage takes much of a ceiling.
+/// Collects next when what is alive has doubled, and before garbage takes much of a ceiling. Little garbage is best
+/// where a collection is cheap: the next tensor then takes memory that is still in a cache. What a collection costs goes
+/// with Lua's own blocks.
 static void pace(pare_state *state) {
-  size_t growth = state->charged > collect_floor ? state->charged : collect_floor;
+  size_t growth = state->used * 64;
+  if (growth < collect_floor) growth = collect_floor;
+  if (growth > collect_ceiling) growth = collect_ceiling;
+  if (growth < state->charged) growth = state->charged;
   if (state->ceiling && growth > state->ceiling / 8) growth = state->ceiling / 8;
   state->collect_at = state->charged + growth;
 }

@@ -28,6 +28,8 @@ package final class LuaState {
   /// The coroutine that Swift code works on: the caller's while one of our functions runs.
   package internal(set) var stack: OpaquePointer
   var types: [ObjectIdentifier: RegisteredType] = [:]
+  /// The type that was asked for last.
+  var recent: (key: ObjectIdentifier, type: RegisteredType.Handle)?
   let slots = ReferenceSlots()
   private let limits: LuaLimits
   private var isClosed = false

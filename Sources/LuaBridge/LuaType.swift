@@ -19,9 +19,13 @@ package struct LuaType<Object: AnyObject> {
 
 /// A registered type as the state keeps it.
 struct RegisteredType {
+  /// The metatable, by reference and by address.
+  struct Handle {
+    let metatable: Int32
+    let pointer: UnsafeRawPointer?
+  }
   let name: String
-  let metatable: Int32
-  let pointer: UnsafeRawPointer?
+  let handle: Handle
 }
 
 extension LuaState {
@@ -82,7 +86,7 @@ extension LuaState {
     pare_set_finalizers(stack)
     let pointer = lua_topointer(stack, -1)
     types[key] = RegisteredType(
-      name: type.name, metatable: luaL_ref(stack, pare_registry), pointer: UnsafeRawPointer(pointer))
+      name: type.name, handle: .init(metatable: luaL_ref(stack, pare_registry), pointer: UnsafeRawPointer(pointer)))
   }
 
   private func set(_ table: Int32, _ key: String, _ text: String) {
@@ -94,7 +98,7 @@ extension LuaState {
   ///
   /// - Parameter bytes: memory behind the handle that Lua's collector should know of.
   package func push(object: AnyObject, bytes: Int = 0) throws {
-    guard let type = types[ObjectIdentifier(Swift.type(of: object))] else {
+    guard let type = registered(ObjectIdentifier(Swift.type(of: object))) else {
       throw PareError(.internal, "\(Swift.type(of: object)) has no Lua type")
     }
     pare_push_object(stack, Unmanaged.passRetained(object).toOpaque(), type.metatable, max(0, bytes))
@@ -107,10 +111,18 @@ extension LuaState {
   }
 
   package func object<T: AnyObject>(at index: Int32, as type: T.Type) -> T? {
-    guard let type = types[ObjectIdentifier(T.self)], let found = pare_object(stack, index, type.pointer) else {
+    guard let type = registered(ObjectIdentifier(T.self)), let found = pare_object(stack, index, type.pointer) else {
       return nil
     }
     return Unmanaged<T>.fromOpaque(found).takeUnretainedValue()
+  }
+
+  /// Mostly the same type is asked for again: a comparison instead of a hash.
+  private func registered(_ key: ObjectIdentifier) -> RegisteredType.Handle? {
+    if let recent, recent.key == key { return recent.type }
+    guard let found = types[key]?.handle else { return nil }
+    recent = (key, found)
+    return found
   }
 
   /// The name of the type of any value: a registered type's own name for a userdata.

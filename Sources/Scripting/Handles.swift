@@ -10,9 +10,18 @@ import Training
 final class TensorHandle: NamedHandle {
   static let typeName: StaticString = "tensor"
   var value: Tensor
+  private final class Box {
+    let tensor: Tensor
+    init(_ tensor: Tensor) { self.tensor = tensor }
+  }
+  // Few handles have one: aside, it costs the others no room.
+  private var box: Box?
   /// Filled by a backward pass, for tracked leaves.
-  var gradient: Tensor?
-  init(_ value: Tensor) { self.value = value }
+  var gradient: Tensor? {
+    get { box?.tensor }
+    set { box = newValue.map(Box.init) }
+  }
+  init(_ value: consuming Tensor) { self.value = value }
 
   /// The number in a 0-d tensor at a slot of Lua's stack, nil for anything else.
   static func scalar(_ lua: LuaCall, _ slot: Int32) throws -> Double? {

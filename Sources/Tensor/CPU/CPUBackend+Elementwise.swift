@@ -4,9 +4,10 @@ import Support
 /// Elementwise operations: rows by the kernels of `Elementwise.h`.
 extension CPUBackend {
   func unary(_ op: UnaryOperation, _ x: Tensor) throws -> Tensor {
-    if x.dtype.isInteger, op == .floor || op == .ceil || op == .round { return x }
+    if x.dtype.isInteger, [.floor, .ceil, .round, .trunc].contains(op) { return x }
     // The reference says what is wrong.
-    guard op.takes(x.dtype), let code = op.code else { return try reference.unary(op, x) }
+    guard op.takes(x.dtype) else { return try reference.unary(op, x) }
+    let code = op.code
     return try mapped(x, op.isTest ? .bool : x.dtype) { pare_unary(code, $0, $1, $2) }
   }
 
@@ -18,7 +19,7 @@ extension CPUBackend {
   func binary(_ op: BinaryOperation, _ a: Tensor, _ b: Tensor, _ shape: Shape) throws -> Tensor {
     let dtype = a.dtype
     guard op.takes(dtype), let code = op.code else { return try reference.binary(op, a, b, shape) }
-    if dtype.isInteger, op == .div || op == .mod {
+    if dtype.isInteger, [.div, .mod, .floorDiv, .floorMod].contains(op) {
       let zero = try reduce(.any, compare(.eq, b, number: 0), axes: Array(repeating: true, count: b.rank))
       guard zero.pointer(UInt8.self)[0] == 0 else {
         throw PareError(.argument, "[\(op.rawValue)] a divisor of \(dtype) elements is 0", op: op.rawValue)
@@ -30,7 +31,7 @@ extension CPUBackend {
 
   func binary(_ op: BinaryOperation, _ a: Tensor, number: Double, swapped: Bool) throws -> Tensor {
     let dtype = a.dtype
-    guard dtype.isFloating, op.takesNumber, let code = op.code else {
+    guard dtype.isFloating, op.takes(dtype), !op.isGradient, let code = op.code else {
       if dtype.isFloating { return try reference.binary(op, a, number: number, swapped: swapped) }
       let b = try Tensor.full([], number, dtype)
       return swapped ? try binary(op, b, a, a.shape) : try binary(op, a, b, a.shape)
@@ -171,20 +172,19 @@ extension CPUBackend {
 }
 
 extension UnaryOperation {
-  fileprivate var isTest: Bool { self == .isNaN || self == .isFinite || self == .not }
+  fileprivate var isTest: Bool { self == .isNaN || self == .isFinite || self == .isInfinite || self == .not }
 
   /// Whether there is a kernel for elements of this type.
   fileprivate func takes(_ dtype: DType) -> Bool {
-    if dtype.isFloating { return self != .not }
+    if dtype.isFloating { return self != .not && self != .bitNot }
     if dtype == .bool { return self == .not }
     switch self {
-    case .neg, .abs, .relu, .sign, .square, .isNaN, .isFinite: return true
+    case .neg, .abs, .relu, .sign, .square, .bitNot, .isNaN, .isFinite, .isInfinite: return true
     default: return false
     }
   }
 
-  /// Nil: the reference alone computes it.
-  fileprivate var code: pare_unary_op? {
+  fileprivate var code: pare_unary_op {
     switch self {
     case .neg: PARE_NEG
     case .abs: PARE_ABS
@@ -206,25 +206,48 @@ extension UnaryOperation {
     case .cos: PARE_COS
     case .isNaN: PARE_IS_NAN
     case .isFinite: PARE_IS_FINITE
+    case .isInfinite: PARE_IS_INFINITE
     case .not: PARE_NOT
-    default: nil
+    case .bitNot: PARE_BIT_NOT
+    case .exp2: PARE_EXP2
+    case .expm1: PARE_EXPM1
+    case .log1p: PARE_LOG1P
+    case .log2: PARE_LOG2
+    case .log10: PARE_LOG10
+    case .tan: PARE_TAN
+    case .asin: PARE_ASIN
+    case .acos: PARE_ACOS
+    case .atan: PARE_ATAN
+    case .sinh: PARE_SINH
+    case .cosh: PARE_COSH
+    case .asinh: PARE_ASINH
+    case .acosh: PARE_ACOSH
+    case .atanh: PARE_ATANH
+    case .trunc: PARE_TRUNC
+    case .silu: PARE_SILU
+    case .gelu: PARE_GELU
+    case .geluTanh: PARE_GELU_TANH
+    case .mish: PARE_MISH
+    case .softplus: PARE_SOFTPLUS
     }
   }
 }
 
 extension BinaryOperation {
   private var isLogical: Bool { self == .and || self == .or || self == .xor }
-  private var isGradient: Bool { self == .reluGradient || self == .sigmoidGradient || self == .tanhGradient }
-
-  /// Whether there is a kernel for elements of this type.
-  fileprivate func takes(_ dtype: DType) -> Bool {
-    dtype.isFloating ? !isLogical : dtype == .bool ? isLogical : !isGradient
+  fileprivate var isGradient: Bool {
+    switch self {
+    case .reluGradient, .sigmoidGradient, .tanhGradient, .siluGradient, .geluGradient, .geluTanhGradient, .mishGradient: true
+    default: false
+    }
   }
 
-  /// Whether one operand may be a number of a float type.
-  fileprivate var takesNumber: Bool { !isLogical && !isGradient }
+  /// Whether elements of this type are taken.
+  fileprivate func takes(_ dtype: DType) -> Bool {
+    dtype.isFloating ? !isLogical : dtype == .bool ? isLogical : !isGradient && self != .atan2
+  }
 
-  /// Nil: the reference alone computes it.
+  /// The kernel's name; nil where the reference does it.
   fileprivate var code: pare_binary_op? {
     switch self {
     case .add: PARE_ADD
@@ -241,7 +264,14 @@ extension BinaryOperation {
     case .reluGradient: PARE_RELU_GRADIENT
     case .sigmoidGradient: PARE_SIGMOID_GRADIENT
     case .tanhGradient: PARE_TANH_GRADIENT
-    default: nil
+    case .siluGradient: PARE_SILU_GRADIENT
+    case .geluGradient: PARE_GELU_GRADIENT
+    case .geluTanhGradient: PARE_GELU_TANH_GRADIENT
+    case .mishGradient: PARE_MISH_GRADIENT
+    case .atan2: PARE_ATAN2
+    case .floorDiv: PARE_FLOOR_DIV
+    case .floorMod: PARE_FLOOR_MOD
+    case .shiftLeft, .shiftRight: nil
     }
   }
 }

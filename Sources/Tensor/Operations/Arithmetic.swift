@@ -23,11 +23,11 @@ extension Tensor {
       throw PareError(
         .dtype, "[\(op.rawValue)] \(number) is not a number of \(a.dtype)", op: op.rawValue)
     }
-    return try Compute.backend.binary(op, a.detached(), number: number, swapped: swapped)
+    return try Compute.backend.binary(op, a, number: number, swapped: swapped)
   }
 
   public static func + (a: Tensor, b: Tensor) throws -> Tensor {
-    let y = try binary(.add, a, b).detached()
+    let y = try binary(.add, a, b)
     guard a.records || b.records else { return y }
     let (p, q) = (a.shape, b.shape)
     return y.recorded("add", a, b, repeatable: true) { g, pullback in
@@ -37,7 +37,7 @@ extension Tensor {
   }
 
   public static func - (a: Tensor, b: Tensor) throws -> Tensor {
-    let y = try binary(.sub, a, b).detached()
+    let y = try binary(.sub, a, b)
     guard a.records || b.records else { return y }
     let (p, q) = (a.shape, b.shape)
     return y.recorded("sub", a, b, repeatable: true) { g, pullback in
@@ -47,7 +47,7 @@ extension Tensor {
   }
 
   public static func * (a: Tensor, b: Tensor) throws -> Tensor {
-    let y = try binary(.mul, a, b).detached()
+    let y = try binary(.mul, a, b)
     guard a.records || b.records else { return y }
     let (p, q) = (a.detached(), b.detached())
     return y.recorded("mul", a, b, repeatable: true) { g, pullback in
@@ -59,7 +59,7 @@ extension Tensor {
 
   /// Divides. Integers round toward zero; a zero divisor among them is an error.
   public static func / (a: Tensor, b: Tensor) throws -> Tensor {
-    let y = try binary(.div, a, b).detached()
+    let y = try binary(.div, a, b)
     guard a.records || b.records else { return y }
     let (p, q) = (a.shape, b.detached())
     return y.recorded("div", a, b, repeatable: true) { g, pullback in
@@ -121,7 +121,7 @@ extension Tensor {
 
   /// Raises to a power, element by element, with broadcasting.
   public func pow(_ exponent: Tensor) throws -> Tensor {
-    let y = try Tensor.binary(.pow, self, exponent).detached()
+    let y = try Tensor.binary(.pow, self, exponent)
     guard records || exponent.records else { return y }
     let (x, e) = (detached(), exponent.detached())
     return y.recorded("pow", self, exponent, repeatable: true) { g, pullback in
@@ -147,7 +147,7 @@ extension Tensor {
   public func minimum(_ other: Double) throws -> Tensor { try extreme(.minimum, Tensor.scalar(other, dtype)) }
 
   private func extreme(_ op: BinaryOperation, _ other: Tensor) throws -> Tensor {
-    let y = try Tensor.binary(op, self, other).detached()
+    let y = try Tensor.binary(op, self, other)
     guard records || other.records else { return y }
     let (a, b) = (detached(), other.detached())
     return y.recorded("maximum", self, other, repeatable: true) { g, pullback in

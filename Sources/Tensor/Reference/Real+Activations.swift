@@ -15,15 +15,18 @@ extension Real {
   /// sqrt(2 / pi) (x + 0.044715 x^3)
   @inline(__always) private static func inner(_ x: Self) -> Self { 0.7978845608028654 * (x + 0.044715 * x * x * x) }
 
-  @inline(__always) static func geluTanh(_ x: Self) -> Self { x == -.infinity ? 0 : x / 2 * (1 + tanh(inner(x))) }
+  /// (1 + tanh(inner)) / 2 as a sigmoid, which keeps its digits far below 0.
+  @inline(__always) private static func gate(_ x: Self) -> Self { 1 / (1 + exp(-2 * inner(x))) }
+
+  @inline(__always) static func geluTanh(_ x: Self) -> Self { x == -.infinity ? 0 : x * gate(x) }
 
   @inline(__always) static func geluTanhSlope(_ x: Self) -> Self {
-    let t = tanh(inner(x))
-    let bend = 1 - t * t
-    // Where tanh is flat, x may be infinite.
-    if bend == 0 { return (1 + t) / 2 }
+    let s = gate(x)
+    let bend = 2 * s * (1 - s)
+    // Where the gate is flat, x may be infinite.
+    if bend == 0 { return s }
     let innerSlope: Self = 0.7978845608028654 * (1 + 0.134145 * x * x)
-    return (1 + t) / 2 + x / 2 * bend * innerSlope
+    return s + x * bend * innerSlope
   }
 
   /// log(1 + exp(x))

@@ -2,8 +2,8 @@ import Support
 
 /// Plain Swift for every dtype: the oracle that fast kernels are tested against, and what computes where there are none.
 ///
-/// f16 and bf16 are computed in f32 and rounded once at the end; integers of 8 and 16 bits in i32, which gives the same
-/// bits after wrapping. So the loops exist for four types only.
+/// Made to be read and believed, not to be fast: elementwise operations, conversions and reductions take one element
+/// after the other as f64 or i64 (see `Elements`); layers see halves as f32.
 struct ReferenceBackend: Backend {
   var name: String { "reference" }
   func supports(_ op: BackendOperation, _ dtype: DType) -> Bool { dtype != .bool }
@@ -24,15 +24,4 @@ struct ReferenceBackend: Backend {
 extension DType {
   /// f16 and bf16, which are stored but not computed with.
   var isHalf: Bool { self == .f16 || self == .bf16 }
-
-  /// The least and the largest number of a narrow integer type.
-  var range: (least: Double, most: Double) {
-    switch self {
-    case .i8: (-128, 127)
-    case .u8: (0, 255)
-    case .i16: (-32768, 32767)
-    case .u16: (0, 65535)
-    default: (-.infinity, .infinity)
-    }
-  }
 }
