@@ -39,3 +39,12 @@ pare_isa pare_isa_level(void) {
 void pare_limit_isa(pare_isa level) {
   atomic_store_explicit(&current, lower(level, processor()), memory_order_relaxed);
 }
+
+int32_t pare_has_bf16(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return 0;
+#endif
+}

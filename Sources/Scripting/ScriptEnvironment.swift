@@ -74,7 +74,7 @@ public final class ScriptEnvironment {
     try namespace("define", DefineFunctions.all)
     try namespace("registry", RegistryFunctions.registry)
     try namespace("plugin", RegistryFunctions.plugins)
-    for function in [ModelType.compare, TrainingFunctions.train, CompressionTypes.compress, Help.function] {
+    for function in [ModelType.compare, SessionType.calibrate, TrainingFunctions.train, CompressionTypes.compress, Help.function] {
       declarations[function.name] = function
       try globals.add(function.name, .function(state.function(function.bound(self))))
     }

@@ -3,6 +3,8 @@
 #include "ChannelBlocks.h"
 #include "Convert.h"
 #include "Elementwise.h"
+#include "Gemm.h"
+#include "Integers.h"
 #include "Isa.h"
 #include "OperatorSection.h"
 #include "Optimizers.h"
