@@ -300,10 +300,10 @@ enum NNFunctions {
         return try call.push(
           NN.resnet(
             depth: options.integer("depth"), classes: options.integer("classes"),
-            stem: options.optionalString("stem").flatMap(NN.ResNetStem.init(rawValue:)),
+            stem: options.optionalString("stem").flatMap(NN.ImageStem.init(rawValue:)),
             width: options.optionalInteger("width"), seed: UInt64(options.integer("seed"))))
       },
-    ] + ["vgg", "mobilenetv2", "vit", "gpt", "bert"].map { missing in
+    ] + architectures + ["bert"].map { missing in
       Function("nn." + missing, variadic: true, "Not there yet") { _ in
         throw PareError(.unsupported, "nn.\(missing) is not there yet", argument: missing)
       }
