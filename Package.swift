@@ -93,7 +93,7 @@ let package = Package(
     ]),
     // Scripts, command lines and plugins written from the contract alone, run against the built program.
     .testTarget(name: "ContractTests", dependencies: ["pare"], path: "Tests/Contract",
-                exclude: ["lua", "shell", "plugins", "resume.sh"]),
+                exclude: ["lua", "shell", "plugins", "resume.sh", "docs.py", "fuzz.lua", "kill.sh"]),
   ],
   swiftLanguageModes: [.v6]
 )

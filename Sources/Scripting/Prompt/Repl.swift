@@ -92,7 +92,8 @@ final class Repl {
     perform {
       let values = try state.call(function)
       fflush(nil)
-      environment.workspace?.add(.init(text: text, isExpression: isExpression, isSilent: isSilent))
+      // A call without results is a statement as well.
+      environment.workspace?.add(.init(text: text, isExpression: isExpression && !values.isEmpty, isSilent: isSilent))
       guard !values.isEmpty else { return }
       try state.globals.set("_", values[0])
       if !isSilent { print(try values.map { try Inspection.text(of: $0, in: state) }.joined(separator: "\t")) }
