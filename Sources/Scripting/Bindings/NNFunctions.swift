@@ -303,7 +303,7 @@ enum NNFunctions {
             stem: options.optionalString("stem").flatMap(NN.ResNetStem.init(rawValue:)),
             width: options.optionalInteger("width"), seed: UInt64(options.integer("seed"))))
       },
-    ] + ["vgg", "mobilenetv2", "vit", "gpt", "bert"].map { missing in
+    ] + text + ["vgg", "mobilenetv2", "vit", "gpt"].map { missing in
       Function("nn." + missing, variadic: true, "Not there yet") { _ in
         throw PareError(.unsupported, "nn.\(missing) is not there yet", argument: missing)
       }
