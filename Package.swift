@@ -82,6 +82,10 @@ let package = Package(
     tests("TensorTests", ["Support", "Tensor", "CKernels"]),
     tests("GraphTests", engine),
     tests("FormatsTests", engine + ["Formats", orderedCollections]),
+    // Mutated model files, for `make soak`.
+    .executableTarget(name: "ReaderFuzz", dependencies: engine + ["Formats"], path: "Tests/Fuzz"),
+    .testTarget(name: "ConformanceTests", dependencies: engine + ["Formats", "Runtime", "TestSupport"], path: "Tests/Conformance",
+                exclude: ["cases.py", "mutate.py", "same_classes.py", "requirements.txt"]),
     tests("TrainingTests", engine + ["Formats", "Training"]),
     tests("RuntimeTests", engine + ["Formats", "Runtime", orderedCollections]),
     tests("CompressionTests", engine + ["Formats", "Training", "Runtime", "Compression"]),

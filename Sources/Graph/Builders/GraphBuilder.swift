@@ -64,6 +64,22 @@ public final class GraphBuilder {
     }
   }
 
+  /// Draws a parameter under a name of its own.
+  func parameter(_ key: String, _ plan: Module.ParameterPlan) throws -> String {
+    guard valueNames.insert(key).inserted else { throw PareError(.argument, "two values are called '\(key)'") }
+    parameters[key] = Parameter(key, try draw(plan, key), isTrainable: plan.isTrainable)
+    return key
+  }
+
+  /// Adds a node of one output whose inputs do not stand in the order of values, then parameters.
+  func addNode(_ node: Node) throws -> GraphValue {
+    guard layerNames.insert(node.name).inserted, valueNames.insert(node.outputs[0]).inserted else {
+      throw PareError(.argument, "two layers are called '\(node.name)'", layer: node.name)
+    }
+    nodes.append(node)
+    return GraphValue(builder: self, name: node.outputs[0])
+  }
+
   private func add(_ layer: Module.LayerPlan, named name: String, to values: [GraphValue]) throws -> [GraphValue] {
     var drawn: [String] = []
     for plan in layer.parameters {

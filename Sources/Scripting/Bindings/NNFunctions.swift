@@ -312,11 +312,7 @@ enum NNFunctions {
             stem: options.optionalString("stem").flatMap(NN.ImageStem.init(rawValue:)),
             width: options.optionalInteger("width"), seed: UInt64(options.integer("seed"))))
       },
-    ] + architectures + ["bert"].map { missing in
-      Function("nn." + missing, variadic: true, "Not there yet") { _ in
-        throw PareError(.unsupported, "nn.\(missing) is not there yet", argument: missing)
-      }
-    }
+    ] + architectures + text
   }
 
   private static func sequential(_ call: Call) throws -> Int {
