@@ -8,6 +8,7 @@
 #include "Optimizers.h"
 #include "Reduce.h"
 #include "Softmax.h"
+#include "SparseConvolution.h"
 #include <stdint.h>
 
 // Runs body(context, begin, end) over 0..<count, split evenly over at most `threads` threads of libgomp's pool: the one
