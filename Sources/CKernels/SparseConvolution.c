@@ -1,10 +1,13 @@
 #include "CKernels.h"
-#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 enum {
   LANES = 16,
-  MOST_STEPS = 14,
-  PACKED_BYTES = 36 << 10, // of the first cache for the copied channels; the rest is for weights and sums
+  MOST_STEPS = 8,
+  AHEAD = 3, // rows between asking for the memory of an output and writing it
+  PACKED_BYTES = 32 << 10, // of the first cache for the copied channels; the rest is for weights and sums
 };
 
 typedef float lanes16 __attribute__((vector_size(64), aligned(64)));
@@ -60,7 +63,7 @@ static double block(pare_sparse_layer *l, int32_t lane_width, int32_t steps, dou
   l->parts = even || threads > l->outputs ? 1 : threads;
   double tasks = places * l->parts, turns = (double)(int64_t)((tasks + threads - 1) / threads);
   double nonzeros = l->block_channels * l->kernel_height * l->kernel_width * density;
-  double row = nonzeros * (0.5 * steps + 1.2) + 1.2 * steps + 8;
+  double row = nonzeros * (0.5 * steps + 1) + 1.5 * steps + 8;
   double copy = vectors * l->block_channels * (1 + 0.7 * l->lane_rows) * (l->stride_x > 1 ? 2 : 1);
   return turns * l->blocks * (row * l->outputs / l->parts + copy);
 }

@@ -1,11 +1,5 @@
 // A vector of sixteen positions is one register, two or four.
-typedef float K(lanes) __attribute__((vector_size(4 * K_LANES)));
-typedef float K(some16) __attribute__((vector_size(64), aligned(4)));
-typedef float K(some8) __attribute__((vector_size(32), aligned(4)));
-typedef float K(some4) __attribute__((vector_size(16), aligned(4)));
-typedef int32_t K(mask16) __attribute__((vector_size(64)));
-typedef int32_t K(mask8) __attribute__((vector_size(32)));
-typedef int32_t K(mask4) __attribute__((vector_size(16)));
+#include "PutKernels.h"
 
 // Copies pieces of W columns, one below the other in the plane, to every sixteenth place of the vectors.
 #define PIECES(W, ...)                                                                                                 \
@@ -60,17 +54,6 @@ static void K(pack_channels)(const sparse_strip *strips, int32_t count, intptr_t
   }
 }
 
-#define FINISH(W)                                                          \
-  {                                                                        \
-    typedef K(some##W) some;                                               \
-    typedef K(mask##W) mask;                                               \
-    some v = *(const some *)source;                                        \
-    if (residual) v += *(const some *)residual;                            \
-    some least = low - (some){0}, most = high - (some){0};                 \
-    mask below = v < least, above = v > most;                              \
-    v = (some)(((mask)least & below) | ((mask)most & above) | ((mask)v & ~(below | above))); \
-    *(some *)target = v;                                                   \
-  }
 // Writes the sums of one output: `target` and `residual` are where its plane starts.
 static inline __attribute__((always_inline)) void K(finish)(const sparse_target *t, const float *sums, int steps, intptr_t output) {
   float low = t->low, high = t->high;
@@ -81,23 +64,35 @@ static inline __attribute__((always_inline)) void K(finish)(const sparse_target 
       intptr_t start = output * t->plane + t->start + (piece * steps + s) * t->below;
       float *target = t->output + start;
       const float *residual = t->residual ? t->residual + start : 0;
-      while (count > 0) {
-        intptr_t n = count >= 16 ? 16 : count >= 8 ? 8 : count >= 4 ? 4 : 1;
-        switch (n) {
-          case 16: FINISH(16); break;
-          case 8: FINISH(8); break;
-          case 4: FINISH(4); break;
-          default: {
-            float v = *source + (residual ? *residual : 0);
-            v = v < low ? low : v;
-            *target = v > high ? high : v;
-          }
-        }
-        count -= n, source += n, target += n;
-        if (residual) residual += n;
-      }
+      K(put)(source, residual, target, count, low, high);
     }
 }
+
+#if K_LANES == 16
+// The same from registers, with masked stores.
+static inline __attribute__((always_inline)) void K(finish_lanes)(const int steps, const sparse_target *t, const K(lanes) *sum,
+                                                                 intptr_t output) {
+  __m512 low = _mm512_set1_ps(t->low), high = _mm512_set1_ps(t->high);
+  for (int32_t piece = 0; piece < t->pieces; piece++) {
+    // Lane i of the vector belongs to element i of these pointers.
+    intptr_t start = output * t->plane + t->start + piece * (steps * t->below - t->width);
+    float *target = t->output + start;
+    const float *residual = t->residual + start;
+    __mmask16 count = (__mmask16)((1u << t->count) - 1), last = (__mmask16)((1u << t->last) - 1);
+    int32_t rows = t->rows[piece], end = piece + 1 == t->pieces;
+#pragma clang loop unroll(full)
+    for (int s = 0; s < steps; s++) {
+      if (s >= rows) break;
+      __mmask16 mask = (__mmask16)((end && s + 1 == rows ? last : count) << (piece * t->width));
+      __m512 v = (__m512)sum[s];
+      if (t->residual) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(mask, residual + s * t->below));
+      // In this order a NaN stays one.
+      v = _mm512_min_ps(high, _mm512_max_ps(low, v));
+      _mm512_mask_storeu_ps(target + s * t->below, mask, v);
+    }
+  }
+}
+#endif
 
 // Adds to the sums of each output what the copied channels give, or starts them.
 static inline __attribute__((always_inline)) void K(rows_with)(const int steps, const pare_sparse_row *rows, int32_t count,
@@ -108,6 +103,15 @@ static inline __attribute__((always_inline)) void K(rows_with)(const int steps, 
     pare_sparse_row row = rows[i];
     float *own = sums + (intptr_t)row.output * steps * 16;
     float start = bias ? bias[row.output] : 0;
+    if (target && i + AHEAD < count) {
+      intptr_t next = rows[i + AHEAD].output * target->plane + target->start;
+      for (int32_t piece = 0; piece < target->pieces; piece++)
+        for (int32_t s = 0; s < target->rows[piece]; s++) {
+          intptr_t at = next + (piece * steps + s) * target->below;
+          __builtin_prefetch(target->output + at, 1);
+          if (target->residual) __builtin_prefetch(target->residual + at);
+        }
+    }
 #pragma clang loop unroll(full)
     for (int piece = 0; piece < 16; piece += K_LANES) {
       K(lanes) sum[MOST_STEPS];
@@ -118,9 +122,17 @@ static inline __attribute__((always_inline)) void K(rows_with)(const int steps, 
 #pragma clang loop unroll(full)
         for (int s = 0; s < steps; s++) sum[s] += value * *(const K(lanes) *)(source + s * 16);
       }
+#if K_LANES == 16
+      if (target) {
+        K(finish_lanes)(steps, target, sum, row.output);
+        continue;
+      }
+#endif
       for (int s = 0; s < steps; s++) *(K(lanes) *)(own + s * 16 + piece) = sum[s];
     }
+#if K_LANES != 16
     if (target) K(finish)(target, own, steps, row.output);
+#endif
     offsets += row.count;
     values += row.count;
   }
@@ -133,12 +145,11 @@ static void K(rows_of)(const pare_sparse_layer *l, const pare_sparse_row *rows, 
   case n: K(rows_with)(n, rows, count, offsets, values, packed, sums, first, bias, target); break;
   switch (l->steps) {
     STEPS(1) STEPS(2) STEPS(3) STEPS(4) STEPS(5) STEPS(6) STEPS(7)
-    STEPS(8) STEPS(9) STEPS(10) STEPS(11) STEPS(12) STEPS(13) STEPS(14)
+    STEPS(8)
   }
 #undef STEPS
 }
 
-#undef FINISH
 #undef PIECES
 #undef EVEN16
 #undef EVEN8
