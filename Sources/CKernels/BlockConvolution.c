@@ -40,11 +40,13 @@ static void set_band(pare_block_layer *l, int32_t tiles_down) {
 void pare_block_plan(pare_block_layer *l, int32_t threads) {
   l->plane_in = l->height * l->width;
   l->plane_out = l->out_height * l->out_width;
+  l->direct = 0;
   if (l->kernel_height == 1 && l->kernel_width == 1 && l->stride_x == 1 && l->stride_y == 1 && l->plane_in == l->plane_out
       && l->pad_top == 0 && l->pad_left == 0) {
     // No neighbours: the plane is one line, cut into rows of a tile.
     l->width = l->out_width = TILE;
     l->height = l->out_height = divide_up(l->plane_in, TILE);
+    l->direct = l->plane_in % TILE == 0;
   }
   int64_t least = 0;
   for (int32_t rows = 1; rows <= 4; rows *= 2) {
@@ -84,7 +86,7 @@ int64_t pare_block_pack(const pare_block_layer *l, const float *weight, int64_t 
         if (begins) {
           intptr_t y = i % taps / l->kernel_width * l->dilation_y, x = i % l->kernel_width * l->dilation_x;
           intptr_t phase = y % l->stride_y * l->phases_x + x % l->stride_x;
-          offsets[total] = (uint32_t)((i / taps * channel_elements(l) + (phase * l->rows + y / l->stride_y) * l->pitch
+          offsets[total] = (uint32_t)((i / taps * (l->direct ? l->plane_in : channel_elements(l)) + (phase * l->rows + y / l->stride_y) * l->pitch
                                        + x / l->stride_x) * 4);
           for (int32_t o = 0; o < OUTPUTS; o++) values[total * OUTPUTS + o] = o < outputs ? block[o * width + i] : 0;
         }
@@ -95,7 +97,9 @@ int64_t pare_block_pack(const pare_block_layer *l, const float *weight, int64_t 
   return total;
 }
 
-static int64_t packed_bytes(const pare_block_layer *l) { return (channel_elements(l) * l->channels * 4 + 127) / 64 * 64; }
+static int64_t packed_bytes(const pare_block_layer *l) {
+  return l->direct ? 0 : (channel_elements(l) * l->channels * 4 + 127) / 64 * 64;
+}
 int64_t pare_block_scratch(const pare_block_layer *l, int32_t threads) { return threads * packed_bytes(l); }
 
 typedef struct {
@@ -110,30 +114,15 @@ typedef struct {
   int32_t workers;
 } block_run;
 
-// Copies what a band sees of one channel.
 static void pack_plane(const pare_block_layer *l, const float *plane, intptr_t first_row, float *target) {
-  for (int32_t py = 0; py < l->phases_y; py++)
-    for (int32_t px = 0; px < l->phases_x; px++)
-      for (int32_t r = 0; r < l->rows; r++, target += l->pitch) {
-        intptr_t y = (first_row + r) * l->stride_y + py - l->pad_top, x = px - l->pad_left, step = l->stride_x;
-        if (y < 0 || y >= l->height) {
-          memset(target, 0, l->pitch * 4);
-          continue;
-        }
-        intptr_t width = smaller(l->width, l->plane_in - (int32_t)(y * l->width));
-        intptr_t low = x >= 0 ? 0 : (-x + step - 1) / step, high = width > x ? (width - x + step - 1) / step : 0;
-        if (low > l->pitch) low = l->pitch;
-        if (high > l->pitch) high = l->pitch;
-        if (high < low) high = low;
-        const float *row = plane + y * l->width + x;
-        for (intptr_t i = 0; i < low; i++) target[i] = 0;
-        if (step == 1) memcpy(target + low, row + low, (high - low) * 4);
-        else if (step == 2)
-          for (intptr_t i = low; i < high; i++) target[i] = row[i * 2];
-        else
-          for (intptr_t i = low; i < high; i++) target[i] = row[i * step];
-        for (intptr_t i = high; i < l->pitch; i++) target[i] = 0;
-      }
+  DISPATCH(pack_plane, l, plane, first_row, target);
+}
+
+// What a band sees of one channel when nothing has to be copied: asked for all at once, since tiles visit it in short pieces.
+static void expect_plane(const pare_block_layer *l, const float *plane, intptr_t first_row) {
+  intptr_t from = first_row * l->pitch, count = (intptr_t)l->rows * l->pitch;
+  if (count > l->plane_in - from) count = l->plane_in - from;
+  for (intptr_t i = 0; i < count; i += 16) __builtin_prefetch(plane + from + i, 0, 2);
 }
 
 static void tile(const pare_block_layer *l, const uint32_t *offsets, const float *values, int64_t count, const char *packed,
@@ -156,8 +145,11 @@ static void workers(void *context, intptr_t begin, intptr_t end) {
       rest /= l->parts;
       intptr_t group = rest % l->groups, image = rest / l->groups;
       const float *input = r->input + (image * l->groups + group) * l->channels * l->plane_in;
-      for (int32_t c = 0; c < l->channels; c++)
-        pack_plane(l, input + (intptr_t)c * l->plane_in, band, (float *)packed + c * channel_elements(l));
+      for (int32_t c = 0; c < l->channels; c++) {
+        if (l->direct) expect_plane(l, input + (intptr_t)c * l->plane_in, band);
+        else pack_plane(l, input + (intptr_t)c * l->plane_in, band, (float *)packed + c * channel_elements(l));
+      }
+      const char *source = l->direct ? (const char *)(input + band * l->pitch) : packed;
       int32_t rows = smaller(l->band_rows, l->out_height - (int32_t)band);
       for (int32_t b = (int32_t)(part * blocks / l->parts); b < (part + 1) * blocks / l->parts; b++) {
         int64_t from = r->begins[group * blocks + b], count = r->begins[group * blocks + b + 1] - from;
@@ -173,7 +165,7 @@ static void workers(void *context, intptr_t begin, intptr_t end) {
                               .rows = smaller(l->tile_rows, rows - y),
                               .columns = smaller(smaller(l->tile_columns, l->out_width - x), l->plane_out - (int32_t)at),
                               .low = r->epilogue->low, .high = r->epilogue->high};
-            tile(l, r->offsets + from, r->values + from * OUTPUTS, count, packed + ((intptr_t)y * l->pitch + x) * 4, &t);
+            tile(l, r->offsets + from, r->values + from * OUTPUTS, count, source + ((intptr_t)y * l->pitch + x) * 4, &t);
           }
       }
     }

@@ -1,5 +1,36 @@
 #include "PutKernels.h"
 
+// Copies what a band sees of one channel, in whole vectors: what one writes too much of a row, the next row overwrites.
+static void K(pack_plane)(const pare_block_layer *l, const float *plane, intptr_t first_row, float *target) {
+  intptr_t step = l->stride_x;
+  for (int32_t py = 0; py < l->phases_y; py++)
+    for (int32_t px = 0; px < l->phases_x; px++)
+      for (int32_t r = 0; r < l->rows; r++, target += l->pitch) {
+        intptr_t y = (first_row + r) * l->stride_y + py - l->pad_top, x = px - l->pad_left;
+        if (y < 0 || y >= l->height) {
+          for (intptr_t i = 0; i < l->pitch; i += 16) *(K(some16) *)(target + i) = (K(some16)){0};
+          continue;
+        }
+        intptr_t width = l->plane_in - y * l->width;
+        if (width > l->width) width = l->width;
+        intptr_t low = x >= 0 ? 0 : (-x + step - 1) / step, high = width > x ? (width - x + step - 1) / step : 0;
+        if (low > l->pitch) low = l->pitch;
+        if (high > l->pitch) high = l->pitch;
+        const float *row = plane + y * l->width + x;
+        // Whole vectors where they stay inside of this plane.
+        intptr_t start = y * l->width + x, i = 0;
+        for (; i < l->pitch && start >= 0 && start + (i + 16) * step <= l->plane_in && step <= 2; i += 16) {
+          K(mask16) lane = (K(mask16)){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + (int32_t)i;
+          K(mask16) inside = (lane >= (int32_t)low) & (lane < (int32_t)high);
+          K(some16) a = *(const K(some16) *)(row + i * step);
+          if (step == 2)
+            a = __builtin_shufflevector(a, *(const K(some16) *)(row + i * 2 + 16), 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+          *(K(some16) *)(target + i) = (K(some16))((K(mask16))a & inside);
+        }
+        for (; i < l->pitch; i++) target[i] = i >= low && i < high ? row[i * step] : 0;
+      }
+}
+
 // Turns 16 x 16 elements: element k of vector i becomes element i of vector k.
 static inline __attribute__((always_inline)) void K(turn)(K(some16) *v) {
   K(some16) w[16];
@@ -46,6 +77,14 @@ static inline __attribute__((always_inline)) void K(whole)(const int rows, const
 static void K(tile)(int32_t rows, const uint32_t *offsets, const float *values, int64_t count, const char *packed,
                     intptr_t pitch, const block_target *t) {
   float sums[TILE * 16] __attribute__((aligned(64)));
+  for (int o = 0; o < t->outputs; o++)
+    for (int r = 0; r < t->rows; r++) {
+      intptr_t at = o * t->plane + r * t->below;
+      for (int32_t i = 0; i < t->columns + 15; i += 16) {
+        __builtin_prefetch(t->output + at + i, 1);
+        if (t->residual) __builtin_prefetch(t->residual + at + i);
+      }
+    }
 #if K_LANES == 16
   switch (rows) {
     case 1: K(whole)(1, offsets, values, count, packed, pitch, sums); break;

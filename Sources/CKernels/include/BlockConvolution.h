@@ -10,8 +10,9 @@ typedef struct {
   int32_t groups, channels, outputs, height, width, kernel_height, kernel_width, stride_y, stride_x, dilation_y,
       dilation_x, pad_top, pad_left, out_height, out_width;
   // The blocking, from pare_block_plan: a tile has `tile_rows` times `tile_columns` positions, a band some rows of tiles whose inputs
-  // are copied at once, split into one plane for each phase of the strides.
-  int32_t tile_rows, tile_columns, band_rows, phases_y, phases_x, rows, pitch, parts;
+  // are copied at once, split into one plane for each phase of the strides;
+  // `direct`: the inputs are read where they are.
+  int32_t tile_rows, tile_columns, band_rows, phases_y, phases_x, rows, pitch, parts, direct;
   int32_t plane_in, plane_out;
 } pare_block_layer;
 
