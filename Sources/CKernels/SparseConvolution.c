@@ -36,8 +36,28 @@ typedef struct {
   float low, high;
 } sparse_target;
 
+// Channels-last bytes, and the same as planes of four channels each.
+typedef struct {
+  const uint8_t *source;
+  uint8_t *target;
+  intptr_t positions, channels;
+  uint32_t flip; // turns a signed number into an unsigned one that is 128 more
+} quads;
+
 #define KERNELS "SparseConvolutionKernels.h"
 #include "EveryIsa.h"
+
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v4,avx512vnni"))), apply_to = function)
+#define K(name) name##_vnni
+#define K_LANES 16
+#define K_VNNI 1
+#include "SparseIntegerKernels.h"
+#undef K
+#undef K_LANES
+#undef K_VNNI
+#pragma clang attribute pop
+#endif
 
 static int32_t divide_up(int32_t a, int32_t b) { return (a + b - 1) / b; }
 static int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
@@ -98,13 +118,16 @@ static int32_t tap_offset(const pare_sparse_layer *l, int32_t channel, int32_t y
                     + row / l->stride_y) * 64);
 }
 
-static int32_t part_begin(const pare_sparse_layer *l, intptr_t part) { return (int32_t)(part * l->outputs / l->parts); }
+// Whole groups of four, which 8-bit outputs are written in.
+static int32_t part_begin(const pare_sparse_layer *l, intptr_t part) {
+  return part == l->parts ? l->outputs : (int32_t)(part * l->outputs / l->parts) & ~3;
+}
 
-int64_t pare_sparse_pack(const pare_sparse_layer *l, const float *weight, int64_t *begins, pare_sparse_row *rows,
-                         uint16_t *offsets, float *values) {
+int64_t pare_sparse_pack(const pare_sparse_layer *l, const uint32_t *weight, uint32_t ignored, int64_t *begins,
+                         pare_sparse_row *rows, uint16_t *offsets, uint32_t *values) {
   int64_t taps = (int64_t)l->kernel_height * l->kernel_width, width = l->channels * taps, total = 0;
   if (!rows) {
-    for (int64_t i = 0; i < width * l->outputs * l->groups; i++) total += weight[i] != 0;
+    for (int64_t i = 0; i < width * l->outputs * l->groups; i++) total += (weight[i] & ~ignored) != 0;
     return total;
   }
   for (int32_t g = 0; g < l->groups; g++)
@@ -114,9 +137,9 @@ int64_t pare_sparse_pack(const pare_sparse_layer *l, const float *weight, int64_
         *begins++ = total;
         int32_t from = part_begin(l, part), to = part_begin(l, part + 1);
         for (int32_t o = from; o < to; o++) {
-          const float *row = weight + ((int64_t)g * l->outputs + o) * width;
+          const uint32_t *row = weight + ((int64_t)g * l->outputs + o) * width;
           int32_t count = 0;
-          for (int64_t i = first * taps; i < end * taps; i++) count += row[i] != 0;
+          for (int64_t i = first * taps; i < end * taps; i++) count += (row[i] & ~ignored) != 0;
           rows[o - from] = (pare_sparse_row){o, count};
         }
         // By count: the branch that ends a row is then foreseen. Insertion from the back keeps equal ones in order.
@@ -127,12 +150,12 @@ int64_t pare_sparse_pack(const pare_sparse_layer *l, const float *weight, int64_
           rows[k] = moved;
         }
         for (int32_t i = 0; i < to - from; i++) {
-          const float *row = weight + ((int64_t)g * l->outputs + rows[i].output) * width;
+          const uint32_t *row = weight + ((int64_t)g * l->outputs + rows[i].output) * width;
           for (int32_t c = first; c < end; c++)
             for (int32_t y = 0; y < l->kernel_height; y++)
               for (int32_t x = 0; x < l->kernel_width; x++) {
-                float value = row[c * taps + y * l->kernel_width + x];
-                if (value == 0) continue;
+                uint32_t value = row[c * taps + y * l->kernel_width + x];
+                if ((value & ~ignored) == 0) continue;
                 offsets[total] = (uint16_t)tap_offset(l, c - first, y, x);
                 values[total++] = value;
               }
@@ -145,7 +168,7 @@ int64_t pare_sparse_pack(const pare_sparse_layer *l, const float *weight, int64_
 }
 
 static int64_t packed_bytes(const pare_sparse_layer *l) { return channel_vectors(l) * l->block_channels * 64; }
-static int64_t sums_bytes(const pare_sparse_layer *l) { return (int64_t)divide_up(l->outputs, l->parts) * l->steps * 64; }
+static int64_t sums_bytes(const pare_sparse_layer *l) { return (int64_t)(divide_up(l->outputs, l->parts) + 4) * l->steps * 64; }
 
 int64_t pare_sparse_scratch(const pare_sparse_layer *l, int32_t threads) { return threads * (packed_bytes(l) + sums_bytes(l)); }
 
@@ -154,10 +177,12 @@ typedef struct {
   const int64_t *begins;
   const pare_sparse_row *rows;
   const uint16_t *offsets;
-  const float *values, *input;
-  float *output;
+  const void *values, *input;
   int64_t images;
-  const pare_sparse_epilogue *epilogue;
+  void *output;
+  const pare_sparse_epilogue *epilogue;  // of f32
+  const pare_integer_epilogue *integer;  // of 8 bits; null: f32
+  uint32_t fill;                         // what lies outside of the images
   char *scratch;
   int64_t tasks;
   int32_t workers;
@@ -186,13 +211,14 @@ static sparse_strip strip(const pare_sparse_layer *l, sparse_place at, int32_t k
 }
 
 static void pack_channels(const sparse_strip *strips, int32_t count, intptr_t vectors, const pare_sparse_layer *l,
-                          const float *input, intptr_t plane, intptr_t all, int32_t channels, float *packed) {
-  DISPATCH(pack_channels, strips, count, vectors, l, input, plane, all, channels, packed);
+                          const uint32_t *input, intptr_t plane, intptr_t all, int32_t channels, uint32_t fill,
+                          uint32_t *packed) {
+  DISPATCH(pack_channels, strips, count, vectors, l, input, plane, all, channels, fill, packed);
 }
 
 // The same strips for all blocks of channels of one block of positions; in turns, so that they fit here.
-static void pack(const pare_sparse_layer *l, const float *input, int64_t images, sparse_place at, int32_t first,
-                 int32_t count, float *packed) {
+static void pack(const pare_sparse_layer *l, const uint32_t *input, int64_t images, sparse_place at, int32_t first,
+                 int32_t count, uint32_t fill, uint32_t *packed) {
   enum { STRIPS = 64 };
   sparse_strip strips[STRIPS];
   int32_t filled = 0;
@@ -204,13 +230,15 @@ static void pack(const pare_sparse_layer *l, const float *input, int64_t images,
         strips[filled++] = strip(l, at, kx, phase, piece);
         int last = kx + 1 == l->kernel_width && phase + 1 == l->phases && piece + 1 == l->lane_rows;
         if (filled < STRIPS && !last) continue;
-        pack_channels(strips, filled, channel_vectors(l), l, input, plane, all, count, packed);
+        pack_channels(strips, filled, channel_vectors(l), l, input, plane, all, count, fill, packed);
         filled = 0;
       }
 }
 
-static sparse_target target_of(const pare_sparse_layer *l, sparse_place at, const pare_sparse_epilogue *e, float *output) {
-  intptr_t planes = (at.image * l->groups + at.group) * l->outputs * l->plane_out;
+// `width`: the outputs that share a plane.
+static sparse_target target_of(const pare_sparse_layer *l, sparse_place at, const pare_sparse_epilogue *e, float *output,
+                               int32_t width) {
+  intptr_t planes = (at.image * l->groups + at.group) * l->outputs / width * l->plane_out;
   sparse_target t = {.output = output + planes, .residual = e->residual ? e->residual + planes : 0, .plane = l->plane_out,
                      .start = at.row * l->out_width + at.column, .below = l->out_width, .width = l->lane_width,
                      .low = e->low, .high = e->high};
@@ -230,6 +258,19 @@ static void rows_of(const pare_sparse_layer *l, const pare_sparse_row *rows, int
   DISPATCH(rows_of, l, rows, count, offsets, values, packed, sums, first, bias, target);
 }
 
+static void integer_rows_of(const pare_sparse_layer *l, const pare_sparse_row *rows, int32_t count, const uint16_t *offsets,
+                            const uint32_t *values, const char *packed, int32_t *sums, int32_t first) {
+#if defined(__x86_64__)
+  if (pare_has_vnni()) return integer_rows_of_vnni(l, rows, count, offsets, values, packed, sums, first);
+#endif
+  DISPATCH(integer_rows_of, l, rows, count, offsets, values, packed, sums, first);
+}
+
+static void integer_finish(const sparse_target *t, const int32_t *sums, int32_t steps, int32_t from, int32_t count,
+                           intptr_t channel, const pare_integer_epilogue *e) {
+  DISPATCH(integer_finish, t, sums, steps, from, count, channel, e);
+}
+
 static void workers(void *context, intptr_t begin, intptr_t end) {
   const sparse_run *r = context;
   const pare_sparse_layer *l = r->layer;
@@ -246,24 +287,65 @@ static void workers(void *context, intptr_t begin, intptr_t end) {
       at.part = rest % l->parts, rest /= l->parts;
       at.group = rest % l->groups, at.image = rest / l->groups;
       int32_t from = part_begin(l, at.part), count = part_begin(l, at.part + 1) - from;
-      sparse_target target = target_of(l, at, r->epilogue, r->output);
+      sparse_target target = target_of(l, at, r->epilogue, r->output, r->integer && !r->integer->as_float ? 4 : 1);
+      float *own = sums - (int64_t)from * l->steps * LANES;
       for (int32_t b = 0; b < l->blocks; b++) {
         int32_t first = b * l->block_channels;
-        pack(l, r->input, r->images, at, first, smaller(l->block_channels, l->channels - first), (float *)packed);
+        pack(l, r->input, r->images, at, first, smaller(l->block_channels, l->channels - first), r->fill, (uint32_t *)packed);
         int64_t of = at.group * l->blocks + b, begin = r->begins[of * l->parts + at.part];
-        rows_of(l, r->rows + of * l->outputs + from, count, r->offsets + begin, r->values + begin, packed,
-                sums - (int64_t)from * l->steps * LANES, b == 0, r->epilogue->bias ? r->epilogue->bias + at.group * l->outputs : 0,
-                b + 1 == l->blocks ? &target : 0);
+        const pare_sparse_row *rows = r->rows + of * l->outputs + from;
+        const uint32_t *values = (const uint32_t *)r->values + begin;
+        if (r->integer)
+          integer_rows_of(l, rows, count, r->offsets + begin, values, packed, (int32_t *)own, b == 0);
+        else
+          rows_of(l, rows, count, r->offsets + begin, (const float *)values, packed, own, b == 0,
+                  r->epilogue->bias ? r->epilogue->bias + at.group * l->outputs : 0, b + 1 == l->blocks ? &target : 0);
       }
+      if (r->integer) integer_finish(&target, (const int32_t *)own, l->steps, from, count, at.group * l->outputs, r->integer);
     }
   }
 }
 
+static void run(sparse_run *r, int32_t threads) {
+  const pare_sparse_layer *l = r->layer;
+  r->tasks = r->images * l->groups * l->parts * row_blocks(l) * column_blocks(l);
+  r->workers = r->tasks < threads ? (int32_t)r->tasks : threads;
+  pare_parallel(workers, r, r->workers, threads);
+}
+
 void pare_sparse_convolution(const pare_sparse_layer *l, const int64_t *begins, const pare_sparse_row *rows,
-                             const uint16_t *offsets, const float *values, const float *input, float *output,
+                             const uint16_t *offsets, const uint32_t *values, const float *input, float *output,
                              int64_t images, const pare_sparse_epilogue *epilogue, void *scratch, int32_t threads) {
-  int64_t tasks = images * l->groups * l->parts * row_blocks(l) * column_blocks(l);
-  int32_t count = tasks < threads ? (int32_t)tasks : threads;
-  sparse_run run = {l, begins, rows, offsets, values, input, output, images, epilogue, scratch, tasks, count};
-  pare_parallel(workers, &run, count, threads);
+  sparse_run r = {.layer = l, .begins = begins, .rows = rows, .offsets = offsets, .values = values, .input = input,
+                  .output = output, .images = images, .epilogue = epilogue, .scratch = scratch};
+  run(&r, threads);
+}
+
+void pare_sparse_convolution_i8(const pare_sparse_layer *l, const int64_t *begins, const pare_sparse_row *rows,
+                                const uint16_t *offsets, const uint32_t *values, const uint32_t *input, void *output,
+                                int64_t images, uint8_t zero, const pare_integer_epilogue *epilogue, void *scratch,
+                                int32_t threads) {
+  static const pare_sparse_epilogue none;
+  sparse_run r = {.layer = l, .begins = begins, .rows = rows, .offsets = offsets, .values = values, .input = input,
+                  .output = output, .images = images, .epilogue = &none, .integer = epilogue,
+                  .fill = zero * 0x01010101u, .scratch = scratch};
+  run(&r, threads);
+}
+
+static void to_quads(const quads *q, intptr_t begin, intptr_t end) { DISPATCH(to_quads, q, begin, end); }
+static void from_quads(const quads *q, intptr_t begin, intptr_t end) { DISPATCH(from_quads, q, begin, end); }
+static void to_quads_part(void *context, intptr_t begin, intptr_t end) { to_quads(context, begin, end); }
+static void from_quads_part(void *context, intptr_t begin, intptr_t end) { from_quads(context, begin, end); }
+
+// Strips of sixteen positions of one image are the unit that threads share.
+void pare_channels_to_quads(const uint8_t *source, uint32_t *target, intptr_t images, intptr_t positions, intptr_t channels,
+                            int32_t is_signed, int32_t threads) {
+  quads q = {source, (uint8_t *)target, positions, channels, is_signed ? 0x80808080u : 0};
+  pare_parallel(to_quads_part, &q, images * ((positions + 15) / 16), threads);
+}
+
+void pare_quads_to_channels(const uint32_t *source, uint8_t *target, intptr_t images, intptr_t positions, intptr_t channels,
+                            int32_t is_signed, int32_t threads) {
+  quads q = {(const uint8_t *)source, target, positions, channels, is_signed ? 0x80808080u : 0};
+  pare_parallel(from_quads_part, &q, images * ((positions + 15) / 16), threads);
 }

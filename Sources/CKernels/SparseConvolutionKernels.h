@@ -1,27 +1,29 @@
 // A vector of sixteen positions is one register, two or four.
 #include "PutKernels.h"
+#include "SparseIntegerKernels.h"
 
 // Copies pieces of W columns, one below the other in the plane, to every sixteenth place of the vectors.
 #define PIECES(W, ...)                                                                                                 \
-  static inline __attribute__((always_inline)) void K(pieces##W)(const float *row, const sparse_strip *s, intptr_t step, \
-                                                                 int safe, float *target) {                            \
-    typedef K(some##W) some;                                                                                           \
+  static inline __attribute__((always_inline)) void K(pieces##W)(const uint32_t *row, const sparse_strip *s, intptr_t step, \
+                                                                 int safe, uint32_t fill, uint32_t *target) {          \
+    typedef K(words##W) some;                                                                                          \
     typedef K(mask##W) mask;                                                                                           \
-    mask lane = {__VA_ARGS__}, inside = (lane >= s->low) & (lane < s->high);                                           \
+    mask lane = {__VA_ARGS__};                                                                                         \
+    some inside = (some)((lane >= s->low) & (lane < s->high)), outside = ~inside & (fill - (some){0});                  \
     intptr_t below = s->below;                                                                                         \
-    for (int32_t i = 0; i < s->begin; i++) *(some *)(target + i * 16) = (some){0};                                     \
-    for (int32_t i = s->end; i < s->rows; i++) *(some *)(target + i * 16) = (some){0};                                 \
+    for (int32_t i = 0; i < s->begin; i++) *(some *)(target + i * 16) = fill - (some){0};                                     \
+    for (int32_t i = s->end; i < s->rows; i++) *(some *)(target + i * 16) = fill - (some){0};                                 \
     if (safe && step == 1) {                                                                                           \
       for (int32_t i = s->begin; i < s->end; i++)                                                                      \
-        *(some *)(target + i * 16) = (some)((mask) * (const some *)(row + i * below) & inside);                        \
+        *(some *)(target + i * 16) = (*(const some *)(row + i * below) & inside) | outside;                        \
     } else if (safe && step == 2) {                                                                                    \
       for (int32_t i = s->begin; i < s->end; i++) {                                                                    \
         some a = *(const some *)(row + i * below), b = *(const some *)(row + i * below + W);                           \
-        *(some *)(target + i * 16) = (some)((mask)EVEN##W(a, b) & inside);                                             \
+        *(some *)(target + i * 16) = (EVEN##W(a, b) & inside) | outside;                                             \
       }                                                                                                                \
     } else {                                                                                                           \
       for (int32_t i = s->begin; i < s->end; i++) {                                                                    \
-        *(some *)(target + i * 16) = (some){0};                                                                        \
+        *(some *)(target + i * 16) = fill - (some){0};                                                                        \
         int32_t high = i + 1 < s->end ? s->high : s->last;                                                             \
         for (int32_t k = s->low; k < high; k++) target[i * 16 + k] = row[i * below + k * step];                        \
       }                                                                                                                \
@@ -35,10 +37,11 @@ PIECES(8, 0, 1, 2, 3, 4, 5, 6, 7)
 PIECES(4, 0, 1, 2, 3)
 
 static void K(pack_channels)(const sparse_strip *strips, int32_t count, intptr_t vectors, const pare_sparse_layer *l,
-                             const float *input, intptr_t plane, intptr_t all, int32_t channels, float *packed) {
+                             const uint32_t *input, intptr_t plane, intptr_t all, int32_t channels, uint32_t fill,
+                             uint32_t *packed) {
   intptr_t step = l->stride_x;
   for (int32_t c = 0; c < channels; c++, plane += l->plane_in, packed += vectors * 16) {
-    const float *channel = input + plane;
+    const uint32_t *channel = input + plane;
     for (int32_t i = 0; i < count; i++) {
       const sparse_strip *s = strips + i;
       // The channels after the next: their rows are too short for the processor to see them coming.
@@ -46,9 +49,9 @@ static void K(pack_channels)(const sparse_strip *strips, int32_t count, intptr_t
         for (int32_t k = s->begin; k < s->end; k++) __builtin_prefetch(channel + s->source + k * s->below + 2 * l->plane_in);
       int safe = plane + s->lowest >= 0 && plane + s->highest <= all;
       switch (l->lane_width) {
-        case 16: K(pieces16)(channel + s->source, s, step, safe, packed + s->target); break;
-        case 8: K(pieces8)(channel + s->source, s, step, safe, packed + s->target); break;
-        default: K(pieces4)(channel + s->source, s, step, safe, packed + s->target);
+        case 16: K(pieces16)(channel + s->source, s, step, safe, fill, packed + s->target); break;
+        case 8: K(pieces8)(channel + s->source, s, step, safe, fill, packed + s->target); break;
+        default: K(pieces4)(channel + s->source, s, step, safe, fill, packed + s->target);
       }
     }
   }

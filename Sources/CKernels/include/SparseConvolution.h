@@ -30,13 +30,35 @@ typedef struct {
 
 // Fills in the blocking for a share of nonzeros (0...1) and a number of threads.
 void pare_sparse_plan(pare_sparse_layer *layer, double density, int32_t threads);
-// weight: [groups * outputs][channels][kernel_height][kernel_width]. begins: groups * blocks * parts + 1 entries; rows:
+// weight: [groups * outputs][channels][kernel_height][kernel_width], 32 bits each: f32 (with `ignored` the sign, so that -0
+// is a zero) or four s8 of neighbouring channels (0). begins: groups * blocks * parts + 1 entries; rows:
 // groups * blocks * outputs; offsets, values: as many as nonzeros. Returns the number of nonzeros; counts only when rows
 // is null.
-int64_t pare_sparse_pack(const pare_sparse_layer *layer, const float *weight, int64_t *begins, pare_sparse_row *rows,
-                         uint16_t *offsets, float *values);
+int64_t pare_sparse_pack(const pare_sparse_layer *layer, const uint32_t *weight, uint32_t ignored, int64_t *begins,
+                         pare_sparse_row *rows, uint16_t *offsets, uint32_t *values);
 // Bytes of scratch for a run on that many threads; the memory must be aligned to 64.
 int64_t pare_sparse_scratch(const pare_sparse_layer *layer, int32_t threads);
 void pare_sparse_convolution(const pare_sparse_layer *layer, const int64_t *begins, const pare_sparse_row *rows,
-                             const uint16_t *offsets, const float *values, const float *input, float *output,
+                             const uint16_t *offsets, const uint32_t *values, const float *input, float *output,
                              int64_t images, const pare_sparse_epilogue *epilogue, void *scratch, int32_t threads);
+
+// What happens to the sums of integers: (sum + bias) * scale, for 8 bits rounded half to even, + zero; then into low...high.
+typedef struct {
+  const int32_t *bias;  // per output; includes what the inputs' zero point adds: -zero * the sum of the weights
+  const float *scales;  // per output
+  float zero, low, high; // of the result; integers unless as_float
+  int32_t as_float;     // the result is f32 in planes of one output; else bytes in planes of four
+} pare_integer_epilogue;
+
+// The same over planes of four neighbouring channels, [N][C/4][H][W] of four u8 each; `channels` counts planes, outputs are a
+// multiple of four times `parts` unless as_float, and sums must fit in 32 bits. zero: what lies outside of the images.
+void pare_sparse_convolution_i8(const pare_sparse_layer *layer, const int64_t *begins, const pare_sparse_row *rows,
+                                const uint16_t *offsets, const uint32_t *values, const uint32_t *input, void *output,
+                                int64_t images, uint8_t zero, const pare_integer_epilogue *epilogue, void *scratch,
+                                int32_t threads);
+// Between channels-last bytes [N][HW][C] and planes of four channels [N][C/4][HW][4]; C a multiple of four. is_signed: s8
+// on the channels-last side, 128 more on the other.
+void pare_channels_to_quads(const uint8_t *source, uint32_t *target, intptr_t images, intptr_t positions, intptr_t channels,
+                            int32_t is_signed, int32_t threads);
+void pare_quads_to_channels(const uint32_t *source, uint8_t *target, intptr_t images, intptr_t positions, intptr_t channels,
+                            int32_t is_signed, int32_t threads);
