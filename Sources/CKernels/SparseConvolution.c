@@ -325,9 +325,10 @@ void pare_sparse_convolution_i8(const pare_sparse_layer *l, const int64_t *begin
                                 const uint16_t *offsets, const uint32_t *values, const uint32_t *input, void *output,
                                 int64_t images, uint8_t zero, const pare_integer_epilogue *epilogue, void *scratch,
                                 int32_t threads) {
-  static const pare_sparse_epilogue none;
+  pare_sparse_epilogue added = {.residual = (const float *)epilogue->residual};
   sparse_run r = {.layer = l, .begins = begins, .rows = rows, .offsets = offsets, .values = values, .input = input,
-                  .output = output, .images = images, .epilogue = &none, .integer = epilogue,
+                  .output = output, .images = images,
+                  .epilogue = &added, .integer = epilogue,
                   .fill = zero * 0x01010101u, .scratch = scratch};
   run(&r, threads);
 }

@@ -79,33 +79,36 @@ static void K(integer_finish)(const sparse_target *t, const int32_t *sums, int32
       for (int32_t s = 0; s < t->rows[piece]; s++) {
         intptr_t n = piece + 1 == t->pieces && s + 1 == t->rows[piece] ? t->last : t->count;
         intptr_t at = (intptr_t)(o / width) * t->plane + t->start + (piece * steps + s) * t->below;
-        K(words16) word = {0};
+        K(words16) word = {0}, added = {0};
+        if (t->residual) __builtin_memcpy((uint32_t *)&added + piece * t->width, t->residual + at, n * 4);
         for (int32_t k = 0; k < width; k++) {
           K(mask16) sum;
           __builtin_memcpy(&sum, sums + ((intptr_t)(o + k) * steps + s) * 16, 64);
-          sum += e->bias[channel + o + k];
-          f16 v = __builtin_convertvector(sum, f16) * e->scales[channel + o + k];
-          if (e->as_float) {
-            f16 bound = e->low - (f16){0};
-            K(mask16) below = v < bound;
-            word = (K(words16))(((K(mask16))bound & below) | ((K(mask16))v & ~below));
-            bound = e->high - (f16){0};
-            K(mask16) above = (f16)word > bound;
-            word = (K(words16))(((K(mask16))bound & above) | ((K(mask16))word & ~above));
-            continue;
+          sum += e->corrections[channel + o + k];
+          // One operation a statement: contracted ones would round otherwise on some processors.
+          f16 v = __builtin_convertvector(sum, f16);
+          v *= e->scales[channel + o + k];
+          if (t->residual) {
+            f16 r = __builtin_convertvector((K(mask16))(added >> (8 * k) & 255), f16);
+            r *= e->residual_scale;
+            v += r;
           }
-          // Adding and taking away 1.5 * 2^23 rounds to an integer; beyond that range the result is bounded all the same.
-          f16 least = (e->low - e->zero) - (f16){0}, most = (e->high - e->zero) - (f16){0};
+          v += e->shifts[channel + o + k];
+          f16 least = e->low - (f16){0}, most = e->high - (f16){0};
           K(mask16) below = v < least, above = v > most;
           v = (f16)(((K(mask16))least & below) | ((K(mask16))most & above) | ((K(mask16))v & ~(below | above)));
-          f16 magic = 12582912.0f - (f16){0};
-          K(mask16) whole = (K(mask16))(v + magic) - (K(mask16))magic + (int32_t)e->zero;
-          word |= (K(words16))whole << (8 * k);
+          if (e->as_float) {
+            word = (K(words16))v;
+          } else {
+            // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+            v += 12582912.0f;
+            word |= ((K(words16))v & 255) << (8 * k);
+          }
         }
         if (t->pieces > 1 || t->width < 16) {
           uint32_t moved[16];
           __builtin_memcpy(moved, &word, 64);
-          for (intptr_t i = 0; i < n; i++) ((uint32_t *)t->output)[at + i] = moved[piece * t->width + i];
+          __builtin_memcpy((uint32_t *)t->output + at, moved + piece * t->width, n * 4);
         } else
           K(put_words)(&word, (uint32_t *)t->output + at, n);
       }

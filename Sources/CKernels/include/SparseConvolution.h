@@ -42,12 +42,14 @@ void pare_sparse_convolution(const pare_sparse_layer *layer, const int64_t *begi
                              const uint16_t *offsets, const uint32_t *values, const float *input, float *output,
                              int64_t images, const pare_sparse_epilogue *epilogue, void *scratch, int32_t threads);
 
-// What happens to the sums of integers: (sum + bias) * scale, for 8 bits rounded half to even, + zero; then into low...high.
+// What happens to the sums of integers: (sum + correction) * scale + residual * residual_scale + shift, limited to
+// low...high and, for 8 bits, rounded half to even. The grid's zero point is part of shift and limits.
 typedef struct {
-  const int32_t *bias;  // per output; includes what the inputs' zero point adds: -zero * the sum of the weights
-  const float *scales;  // per output
-  float zero, low, high; // of the result; integers unless as_float
-  int32_t as_float;     // the result is f32 in planes of one output; else bytes in planes of four
+  const int32_t *corrections; // per output: -zero point of the inputs * the sum of the weights
+  const float *scales, *shifts; // per output
+  const uint32_t *residual;   // u8 in planes of four outputs; null: none
+  float residual_scale, low, high;
+  int32_t as_float; // the result is f32 in planes of one output, without residual; else u8 in planes of four
 } pare_integer_epilogue;
 
 // The same over planes of four neighbouring channels, [N][C/4][H][W] of four u8 each; `channels` counts planes, outputs are a
