@@ -5,6 +5,7 @@
 #include "Convert.h"
 #include "Elementwise.h"
 #include "Isa.h"
+#include "NarrowLinear.h"
 #include "OperatorSection.h"
 #include "Optimizers.h"
 #include "Reduce.h"
