@@ -1,5 +1,6 @@
 #pragma once
 #include "BatchNorm.h"
+#include "BinaryConvolution.h"
 #include "BlockConvolution.h"
 #include "ChannelBlocks.h"
 #include "Convert.h"
