@@ -116,7 +116,7 @@ extension LayerKernel {
 /// The kernels that a session chooses from.
 package enum LayerKernels {
   package static let all: [any LayerKernel.Type] = [
-    SparseConvolution.self, BlockConvolution.self, SparseIntegerConvolution.self,
+    SparseConvolution.self, BlockConvolution.self, SparseIntegerConvolution.self, SparseLinear.self, CodedLinear.self,
   ]
 
   /// The fastest kernel for a task, if one is faster than the dense layer.

@@ -28,6 +28,16 @@ enum SparseLayers {
     return try (dense * Tensor(factor, shape: shape)).contiguous()
   }
 
+  /// The weights of a linear layer as `[outputs, inner]` in f32, times each output's factor.
+  static func rows(_ task: LayerTask) throws -> Tensor {
+    var turned = task
+    turned.factor = nil
+    var dense = try weights(turned)
+    if task.outputsLast { dense = try dense.transposed(0, 1).contiguous() }
+    guard let factor = task.factor else { return dense }
+    return try (dense * Tensor(factor, shape: Shape([factor.count, 1]))).contiguous()
+  }
+
   /// A copy of numbers in memory of a session; nil copies nothing and is still there.
   static func storage<T: BitwiseCopyable>(_ values: [T]?) throws -> Storage {
     let values = values ?? []
