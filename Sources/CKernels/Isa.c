@@ -39,3 +39,11 @@ pare_isa pare_isa_level(void) {
 void pare_limit_isa(pare_isa level) {
   atomic_store_explicit(&current, lower(level, processor()), memory_order_relaxed);
 }
+
+#if defined(__x86_64__)
+int pare_has_vnni(void) { return pare_isa_level() == PARE_ISA_AVX512 && __builtin_cpu_supports("avx512vnni"); }
+int pare_has_popcount(void) { return pare_isa_level() == PARE_ISA_AVX512 && __builtin_cpu_supports("avx512vpopcntdq"); }
+#else
+int pare_has_vnni(void) { return 0; }
+int pare_has_popcount(void) { return 0; }
+#endif

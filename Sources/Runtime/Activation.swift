@@ -58,5 +58,14 @@ struct Activation {
     return result
   }
 
+  /// What the activation limits its argument to, if it does nothing else.
+  var limits: ClosedRange<Float>? {
+    switch algorithm {
+    case dnnl_eltwise_relu: alpha == 0 ? 0...Float.infinity : nil
+    case dnnl_eltwise_clip: alpha <= beta ? alpha...beta : nil
+    default: nil
+    }
+  }
+
   var postOperation: PostOperation { .eltwise(algorithm: algorithm.rawValue, alpha: alpha, beta: beta) }
 }

@@ -6,12 +6,12 @@ import Tensor
 /// What is the same for all input shapes: the rewritten graph, constants, weights in oneDNN's layouts.
 final class Compiler {
   let model: Model
-  let threads: Int
+  let options: SessionOptions
   let weights = WeightStore()
 
-  init(_ model: Model, threads: Int) {
+  init(_ model: Model, _ options: SessionOptions) {
     self.model = IntegerGraph.rewritten(model)
-    self.threads = threads
+    self.options = options
   }
 
   /// Makes the plan for inputs of these shapes, in the order of the model's inputs.
@@ -19,19 +19,36 @@ final class Compiler {
     var fixed = model
     for (index, shape) in shapes.enumerated() { fixed.inputs[index].type.shape = shape.map { .fixed($0) } }
     // oneDNN plans for the team of the moment.
-    return try Compute.withThreads(threads) {
+    return try Compute.withThreads(options.threads) {
       Compute.prepareLibraries()
-      let lowering = try Lowering(fixed, weights: weights)
+      let lowering = try Lowering(fixed, weights: weights, options: options)
       try lowering.run()
       return try Plan(
-        lowering.steps, buffers: lowering.buffers, inputs: lowering.inputs, outputs: lowering.outputs, threads: threads)
+        lowering.steps, buffers: lowering.buffers, inputs: lowering.inputs, outputs: lowering.outputs,
+        threads: options.threads)
     }
   }
+}
+
+/// What a compilation depends on beside model and shapes.
+struct SessionOptions: Sendable {
+  var threads: Int
+  var table: BreakEvenTable = .builtIn
+  var kernels: [any LayerKernel.Type] = LayerKernels.all
 }
 
 /// Weights in the layouts that primitives want, made once and shared by the plans of a session.
 final class WeightStore {
   private var entries: [String: [(layout: MemoryDescriptor, storage: Storage)]] = [:]
+  private var packed: [String: [Storage]] = [:]
+
+  /// Returns what a kernel packed under `key`, made at first.
+  func packed(_ key: String, _ make: () throws -> [Storage]) rethrows -> [Storage] {
+    if let found = packed[key] { return found }
+    let made = try make()
+    packed[key] = made
+    return made
+  }
 
   /// Returns the constant called `key` in `layout`, reordered from `plain` (dense, laid out as `plainLayout`) at first.
   func storage(

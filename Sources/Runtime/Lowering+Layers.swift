@@ -19,6 +19,7 @@ struct Epilogue {
 extension Lowering {
   /// Lowers a layer with everything fused into it; node by node where oneDNN cannot.
   func lower(_ chain: Chain) throws {
+    if try lowerByKernel(chain) { return }
     do {
       switch chain.layer.op {
       case "Conv": try lowerConvolution(chain)
@@ -108,9 +109,7 @@ extension Lowering {
     guard let input = types[node.inputs[0]]?.fixedShape, let output = types[node.outputs[0]]?.fixedShape,
       let kernel = types[node.inputs[1]]?.fixedShape
     else { throw PareError(.internal, "convolution '\(node.name)' without sizes") }
-    let geometry = ConvolutionGeometry(
-      batch: input[0], inputChannels: input[1], outputChannels: output[1], groups: try node.int("group", default: 1),
-      window: try window(node, input: Array(input[2...]), kernel: Array(kernel[2...]), output: Array(output[2...])))
+    let geometry = try geometry(of: node, input: input, output: output, kernel: kernel)
     let given = try node.input(2).flatMap { try constant($0) }?.values(as: Float.self)
     let channelsLast = { try MemoryDescriptor.channelsLast(output, dnnl_f32) }
     if let layer = quantizedLayer(node) {
@@ -125,6 +124,12 @@ extension Lowering {
         chain, geometry, try value(node.inputs[0]), weightsKey(chain), dnnl_f32,
         { try self.floatWeights(chain, outputAxis: 0) }, epilogue)
     }
+  }
+
+  func geometry(of node: Node, input: [Int], output: [Int], kernel: [Int]) throws -> ConvolutionGeometry {
+    ConvolutionGeometry(
+      batch: input[0], inputChannels: input[1], outputChannels: output[1], groups: try node.int("group", default: 1),
+      window: try window(node, input: Array(input[2...]), kernel: Array(kernel[2...]), output: Array(output[2...])))
   }
 
   /// The layer's weights with a batch normalization folded in.
@@ -150,22 +155,13 @@ extension Lowering {
   ) throws {
     let node = chain.layer
     guard let sourceType = source.dtype.oneDNN else { throw PareError(.unsupported, "no such source type") }
-    let any = try MemoryDescriptor.any(geometry.source, sourceType)
     let anyWeights = try MemoryDescriptor.any(geometry.weights, weightsType)
     let bias = epilogue.bias == nil ? .none : try MemoryDescriptor([geometry.outputChannels], dnnl_f32)
-    let destination =
-      epilogue.addend == nil
-      ? try MemoryDescriptor.any(geometry.destination, epilogue.type)
-      : try MemoryDescriptor.channelsLast(geometry.destination, epilogue.type)
-    var layouts = [any]
-    let present = try natural(source, for: node.name)
-    // First layers: kernels for few channels read the image as it is, and spare a pass over it.
-    if geometry.inputChannels <= 4, source.dtype == .f32 { layouts.insert(present.layout, at: 0) }
     var chosen: PrimitiveDescriptor?
-    for layout in layouts {
+    for plan in try layouts(geometry, source, sourceType, epilogue, for: node) {
       guard let candidate = try? PrimitiveDescriptor.convolutionForward(
-        geometry, training: false, source: layout, weights: anyWeights, bias: bias, destination: destination,
-        attributes: epilogue.attributes)
+        geometry, plan.algorithm, training: false, source: plan.source, weights: anyWeights, bias: bias,
+        destination: plan.destination, attributes: epilogue.attributes)
       else { continue }
       chosen = candidate
       if !candidate.implementation.hasPrefix("ref") && !candidate.implementation.hasPrefix("gemm") { break }

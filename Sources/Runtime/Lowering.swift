@@ -1,3 +1,4 @@
+import CKernels
 import COneDNN
 import Graph
 import Support
@@ -51,6 +52,7 @@ final class Lowering {
   let model: Model
   let types: [String: ValueType]
   let store: WeightStore
+  let options: SessionOptions
   let consumers: [String: [Int]]
   let producers: [String: Int]
   private(set) var steps: [PlannedStep] = []
@@ -58,6 +60,8 @@ final class Lowering {
   private(set) var inputs: [PlanPort] = []
   private(set) var outputs: [PlanPort] = []
   var values: [String: Value] = [:]
+  /// The layout in which f32 images travel.
+  private(set) var images = ImageLayout.channelsLast
   /// Values known at compile time.
   var constants: [String: Tensor] = [:]
   /// Consumers that are not lowered yet, by value; being an output of the model counts as one.
@@ -65,8 +69,9 @@ final class Lowering {
   /// Values that are read through another name.
   private var aliases: [String: String] = [:]
 
-  init(_ model: Model, weights: WeightStore) throws {
+  init(_ model: Model, weights: WeightStore, options: SessionOptions) throws {
     self.model = model
+    self.options = options
     store = weights
     types = try model.shapes()
     consumers = model.consumers
@@ -87,6 +92,7 @@ final class Lowering {
       values[port.name] = value
     }
     try foldConstants()
+    images = chooseImageLayout()
     let chains = Chain.all(in: self)
     for (index, node) in model.nodes.enumerated() {
       try Interrupt.check()
@@ -227,10 +233,51 @@ extension Lowering {
   func copied(_ value: Value, to layout: MemoryDescriptor, for name: String) throws -> Value.Form {
     let source = try natural(value, for: name)
     let target = Value.Form(layout: layout, place: .arena(newBuffer(layout.bytes)))
+    if try emitImageCopy(name, from: source, to: target) { return target }
     try emit(
       name, "Reorder", .reorder(from: source.layout, to: layout),
       [(DNNL_ARG_FROM, source.layout, source.place), (DNNL_ARG_TO, target.layout, target.place)])
     return target
+  }
+
+  /// Copies between the layouts of f32 images, where oneDNN's own copies are several times slower than memory; returns
+  /// false for others.
+  private func emitImageCopy(_ name: String, from source: Value.Form, to target: Value.Form) throws -> Bool {
+    let sizes = target.layout.dimensions
+    guard sizes.count == 4, source.layout.type == dnnl_f32, target.layout.type == dnnl_f32, source.layout.dimensions == sizes
+    else { return false }
+    let (images, channels, positions) = (sizes[0], sizes[1], sizes[2] * sizes[3])
+    let last = try MemoryDescriptor.channelsLast(sizes, dnnl_f32), plain = try MemoryDescriptor(sizes, dnnl_f32)
+    let threads = Int32(clamping: options.threads)
+    func emit(_ copy: @escaping (UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void) {
+      self.emit(name, "Reorder", "image copy", touching: [source.place, target.place]) { base, _ in
+        copy(
+          UnsafePointer(source.place.address(base).assumingMemoryBound(to: Float.self)),
+          target.place.address(base).assumingMemoryBound(to: Float.self))
+      }
+    }
+    if channels % 16 == 0 {
+      let blocks = try MemoryDescriptor.channelBlocks(sizes, dnnl_f32)
+      if source.layout.isSamePlacement(as: last), target.layout == blocks {
+        emit { pare_block_channels($0, $1, images, positions, channels, threads) }
+        return true
+      }
+      if source.layout == blocks, target.layout.isSamePlacement(as: last) {
+        emit { pare_unblock_channels($0, $1, images, positions, channels, threads) }
+        return true
+      }
+    }
+    let spreads = source.layout.isSamePlacement(as: plain) && target.layout.isSamePlacement(as: last)
+    let gathers = source.layout.isSamePlacement(as: last) && target.layout.isSamePlacement(as: plain)
+    guard spreads || gathers else { return false }
+    let (rows, columns) = spreads ? (positions, channels) : (channels, positions)
+    emit { from, to in
+      for image in 0..<images {
+        let offset = image * channels * positions
+        pare_transpose(4, to + offset, columns, from + offset, rows, rows, columns)
+      }
+    }
+    return true
   }
 
   /// Whether the buffer of a value may be overwritten by the node that is lowered now.
@@ -276,11 +323,11 @@ extension Lowering {
 
   /// Appends plain code that touches these places.
   func emit(
-    _ name: String, _ op: String, _ implementation: String, touching places: [Place],
+    _ name: String, _ op: String, _ implementation: String, touching places: [Place], operations: Int = 0,
     _ code: @escaping (UnsafeMutableRawPointer, Storage) throws -> Void
   ) {
     append(
-      PlannedStep(name: name, op: op, implementation: implementation, operations: 0, work: .code(code)),
+      PlannedStep(name: name, op: op, implementation: implementation, operations: operations, work: .code(code)),
       touching: places)
   }
 

@@ -4,11 +4,11 @@ import Support
 import Tensor
 
 /// An affine 8-bit grid for a whole tensor: `value = (integer - zeroPoint) * scale`.
-struct Grid: Equatable {
-  var scale: Float
-  var zeroPoint: Int32
+package struct Grid: Equatable, Sendable {
+  package var scale: Float
+  package var zeroPoint: Int32
   /// u8 or i8.
-  var dtype: DType
+  package var dtype: DType
 
   var range: ClosedRange<Int32> { dtype == .u8 ? 0...255 : -128...127 }
 
@@ -107,7 +107,7 @@ extension Lowering {
     }
   }
 
-  private func integerWeights(_ name: String, outputAxis: Int) -> IntegerWeights? {
+  func integerWeights(_ name: String, outputAxis: Int) -> IntegerWeights? {
     if let parameter = model.parameters[name]?.value as? IntegerRepresentation {
       guard parameter.isSigned, parameter.isSymmetric else { return nil }
       return integerWeights(name, parameter.values, parameter.scales, parameter.axis, outputAxis)

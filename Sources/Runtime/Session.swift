@@ -39,10 +39,26 @@ public final class Session: @unchecked Sendable {
   ///   - threads: from 1; absent, `Compute.threads`.
   ///   - batch: what stands for a free first axis of the inputs, from 1. Other free axes count as 1.
   ///   - shapes: whole shapes of inputs by name, before `batch`.
+  ///   - table: where the kernels of sparse and narrow weights are faster than the dense layer.
   /// - Throws: `argument` for an unknown input or a bad number, `unsupported` naming an operator that is not there,
   ///   `shape` where sizes do not fit the model.
-  public init(_ model: Model, threads: Int? = nil, batch: Int = 1, shapes: [String: [Int]] = [:]) throws {
-    let threads = threads ?? Compute.threads
+  public convenience init(
+    _ model: Model, threads: Int? = nil, batch: Int = 1, shapes: [String: [Int]] = [:], table: BreakEvenTable = .builtIn
+  ) throws {
+    try self.init(
+      model, batch: batch, shapes: shapes, options: SessionOptions(threads: threads ?? Compute.threads, table: table))
+  }
+
+  /// Compiles `model` with a choice among these kernels only.
+  package convenience init(
+    _ model: Model, threads: Int, batch: Int = 1, kernels: [any LayerKernel.Type], table: BreakEvenTable
+  ) throws {
+    try self.init(
+      model, batch: batch, shapes: [:], options: SessionOptions(threads: threads, table: table, kernels: kernels))
+  }
+
+  private init(_ model: Model, batch: Int, shapes: [String: [Int]], options: SessionOptions) throws {
+    let threads = options.threads
     guard (1...256).contains(threads) else {
       throw PareError(.argument, "session", argument: "threads", expected: "1...256", got: "\(threads)")
     }
@@ -66,7 +82,7 @@ public final class Session: @unchecked Sendable {
       }
       return try Shape(dimensions.enumerated().map { axis, size in size.value ?? (axis == 0 ? batch : 1) })
     }
-    compiler = Compiler(model, threads: threads)
+    compiler = Compiler(model, options)
     _ = try plan(for: declared)
   }
 

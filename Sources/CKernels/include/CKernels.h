@@ -1,14 +1,18 @@
 #pragma once
 #include "BatchNorm.h"
-#include "LayerNorm.h"
+#include "BinaryConvolution.h"
+#include "BlockConvolution.h"
 #include "ChannelBlocks.h"
 #include "Convert.h"
 #include "Elementwise.h"
 #include "Isa.h"
+#include "LayerNorm.h"
+#include "NarrowLinear.h"
 #include "OperatorSection.h"
 #include "Optimizers.h"
 #include "Reduce.h"
 #include "Softmax.h"
+#include "SparseConvolution.h"
 #include <stdint.h>
 
 // Runs body(context, begin, end) over 0..<count, split evenly over at most `threads` threads of libgomp's pool: the one

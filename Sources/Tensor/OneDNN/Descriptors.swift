@@ -13,7 +13,7 @@ extension PrimitiveDescriptor {
     var (source, weights, bias, destination) = (source.raw, weights.raw, bias.raw, destination.raw)
     try OneDNN.check(
       dnnl_dilated_convolution_forward_desc_init(
-        &operation, training ? dnnl_forward_training : dnnl_forward_inference, dnnl_convolution_direct, &source,
+        &operation, training ? dnnl_forward_training : dnnl_forward_inference, algorithm, &source,
         &weights, &bias, &destination, window.steps, window.holes, window.begins, window.ends),
       "dnnl_dilated_convolution_forward_desc_init")
     return try PrimitiveDescriptor(operation, attributes: attributes)

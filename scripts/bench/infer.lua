@@ -1,0 +1,75 @@
+-- Inference as infer.py asks for it over standard input, one line each:
+--
+--   load ID MODEL THREADS BATCH PRECISION NAME=FILE.npy ...     compiles and runs once      -> ok
+--   run ID COUNT                                                runs COUNT times            -> ok
+--   save ID FOLDER                                              FOLDER/NAME.f32, row-major  -> ok
+--   profile ID                                                  one line per step, then     -> ok
+--
+-- One process serves all lines, so that the caller can take turns with other programs; it holds the clock.
+
+local sessions = {}
+
+-- A dense f32 or int64 file of numpy's.
+local function read_npy(path)
+  local file <close> = assert(io.open(path, "rb"))
+  local data = file:read("a")
+  local length = string.unpack("<I2", data, 9)
+  local header = data:sub(11, 10 + length)
+  local sizes, count = {}, 1
+  for size in header:match("'shape': %((.-)%)"):gmatch("%d+") do
+    sizes[#sizes + 1] = math.tointeger(size)
+    count = count * sizes[#sizes]
+  end
+  local form, dtype = "<f", "f32"
+  if header:find("<i8", 1, true) then form, dtype = "<i8", "i64" end
+  local values, at = {}, 11 + length
+  for i = 1, count do values[i], at = string.unpack(form, data, at) end
+  return tensor(values, {dtype = dtype}):reshape(sizes)
+end
+
+local function flat(t)
+  local text = {}
+  local values = t:to("f32"):reshape{-1}:totable()
+  for i, value in ipairs(values) do text[i] = string.pack("<f", value) end
+  return table.concat(text)
+end
+
+local commands = {}
+
+function commands.load(id, path, threads, batch, precision, ...)
+  local options = {threads = math.tointeger(threads), batch = math.tointeger(batch)}
+  if precision ~= "f32" then options.precision = precision end
+  local inputs, count = {}, 0
+  for _, pair in ipairs{...} do
+    local name, file = pair:match("^(.-)=(.*)$")
+    inputs[name], count = read_npy(file), count + 1
+  end
+  local session = model.load(path):compile(options)
+  sessions[id] = {session, count == 1 and select(2, next(inputs)) or inputs}
+  session:run(sessions[id][2])
+end
+
+function commands.run(id, count)
+  local session, x = table.unpack(sessions[id])
+  for _ = 1, math.tointeger(count) do session:run(x) end
+end
+
+function commands.save(id, folder)
+  local session, x = table.unpack(sessions[id])
+  local results = session:run(x)
+  if type(results) ~= "table" then results = {output = results} end
+  for name, value in pairs(results) do
+    local file <close> = assert(io.open(folder .. "/" .. name .. ".f32", "wb"))
+    file:write(flat(value))
+  end
+end
+
+function commands.profile(id) print(sessions[id][1]:profile()) end
+
+for line in io.lines() do
+  local words = {}
+  for word in line:gmatch("%S+") do words[#words + 1] = word end
+  local done, problem = pcall(commands[words[1]], table.unpack(words, 2))
+  print(done and "ok" or "error " .. tostring(problem))
+  io.stdout:flush()
+end
