@@ -5,6 +5,8 @@ PREFIX ?= /usr/local
 SWIFT_FLAGS = -c release --explicit-target-dependency-import-check error
 PARE = .build/release/pare
 PYTHON = .venv/bin/python
+# ONNX's operator cases come with an older package, in an environment of its own.
+CONFORMANCE = .venv-conformance/bin/python
 
 .PHONY: demo test build setup install soak clean
 
@@ -14,9 +16,10 @@ build: setup
 demo: build
 	$(PARE) scripts/demo.lua
 
-test: setup $(PYTHON)
+test: setup $(PYTHON) $(CONFORMANCE)
 	swift build $(SWIFT_FLAGS) --build-tests
-	PARE_TEST_PYTHON="$(CURDIR)/$(PYTHON)" swift test $(SWIFT_FLAGS) --skip-build --no-parallel
+	PARE_TEST_PYTHON="$(CURDIR)/$(PYTHON)" PARE_CONFORMANCE_PYTHON="$(CURDIR)/$(CONFORMANCE)" \
+	  swift test $(SWIFT_FLAGS) --skip-build --no-parallel
 
 setup:
 	@scripts/setup.sh
@@ -26,12 +29,18 @@ $(PYTHON): Tests/requirements.txt
 	.venv/bin/pip install --quiet --requirement Tests/requirements.txt
 	touch $@
 
+$(CONFORMANCE): Tests/Conformance/requirements.txt
+	python3 -m venv .venv-conformance
+	.venv-conformance/bin/pip install --quiet --requirement Tests/Conformance/requirements.txt
+	touch $@
+
 install: build
 	scripts/install.sh "$(PREFIX)"
 
 # Longer than a test may take: fuzzing, kill tests, sweeps.
 soak: build $(PYTHON)
-	PARE="$(CURDIR)/$(PARE)" PYTHON="$(CURDIR)/$(PYTHON)" scripts/soak.sh
+	swift build $(SWIFT_FLAGS) --product ReaderFuzz
+	PARE="$(CURDIR)/$(PARE)" PYTHON="$(CURDIR)/$(PYTHON)" FUZZ="$(CURDIR)/.build/release/ReaderFuzz" scripts/soak.sh
 
 clean:
-	rm -rf .build .venv out
+	rm -rf .build .venv .venv-conformance out

@@ -8,6 +8,7 @@ let kit: [Target.Dependency] = ["PareKit"]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let orderedCollections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
+let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 
 /// A C library of the system: module map and shim header, no logic.
@@ -27,6 +28,7 @@ let package = Package(
   name: "pare",
   products: [.executable(name: "pare", targets: ["pare"])],
   dependencies: [
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
@@ -57,17 +59,19 @@ let package = Package(
     .target(name: "PareKit",
             dependencies: engine + ["Formats", "Training", "Runtime", "Compression", orderedCollections]),
 
+    // The database of runs. Plugins never see it: it stands above what they import.
+    .target(name: "Runs", dependencies: engine + ["Formats", "Compression", sqlite]),
     .target(name: "LuaBridge", dependencies: ["Support", "CLua", "CLuaSupport"]),
     .target(name: "Scripting",
             dependencies: engine + [
-              "Formats", "Training", "Runtime", "Compression", "LuaBridge", "CEdit", orderedCollections,
+              "Formats", "Training", "Runtime", "Compression", "Runs", "LuaBridge", "CEdit", orderedCollections,
             ]),
 
     builtIn("Pruning"), builtIn("Quantization"), builtIn("Distillation"), builtIn("LowRank"), builtIn("Search"),
     .executableTarget(
       name: "pare",
       dependencies: engine + [
-        "Formats", "Training", "Runtime", "Compression", "Scripting",
+        "Formats", "Training", "Runtime", "Compression", "Runs", "Scripting",
         "Pruning", "Quantization", "Distillation", "LowRank", "Search", argumentParser,
       ],
       // Plugins leave the core's symbols undefined and find them in the executable: one registry, one set of types.
@@ -78,18 +82,22 @@ let package = Package(
     tests("TensorTests", ["Support", "Tensor", "CKernels"]),
     tests("GraphTests", engine),
     tests("FormatsTests", engine + ["Formats", orderedCollections]),
+    // Mutated model files, for `make soak`.
+    .executableTarget(name: "ReaderFuzz", dependencies: engine + ["Formats"], path: "Tests/Fuzz"),
+    .testTarget(name: "ConformanceTests", dependencies: engine + ["Formats", "Runtime", "TestSupport"], path: "Tests/Conformance",
+                exclude: ["cases.py", "mutate.py", "same_classes.py", "requirements.txt"]),
     tests("TrainingTests", engine + ["Formats", "Training"]),
     tests("RuntimeTests", engine + ["Formats", "Runtime", orderedCollections]),
     tests("CompressionTests", engine + ["Formats", "Training", "Runtime", "Compression"]),
     tests("PluginTests", kit + ["Pruning", "Quantization", "Distillation", "LowRank", "Search"]),
     tests("LuaBridgeTests", ["Support", "LuaBridge"]),
     tests("ScriptingTests", engine + [
-      "Formats", "Training", "Runtime", "Compression", "LuaBridge", "Scripting",
+      "Formats", "Training", "Runtime", "Compression", "Runs", "LuaBridge", "Scripting",
       "Pruning", "Quantization", "Distillation", "LowRank", "Search",
     ]),
     // Scripts, command lines and plugins written from the contract alone, run against the built program.
     .testTarget(name: "ContractTests", dependencies: ["pare"], path: "Tests/Contract",
-                exclude: ["lua", "shell", "plugins", "resume.sh"]),
+                exclude: ["lua", "shell", "plugins", "resume.sh", "docs.py", "fuzz.lua", "kill.sh"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=(
   g++ libdnnl-dev libopenblas-openmp-dev liblua5.4-dev libedit-dev zlib1g-dev libzstd-dev
-  libpng-dev libturbojpeg0-dev
+  libpng-dev libturbojpeg0-dev libsqlite3-dev
   python3-venv
 )
 

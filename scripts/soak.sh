@@ -1,16 +1,38 @@
 #!/usr/bin/env bash
-# Longer than a test may take. A training killed at 20 random places gives the bits of an uninterrupted one; mutated
-# model files: `pare inspect` answers each with a result or an error, in time.
-#   make soak [COUNT=20000]
+# Longer than a test may take. 100,000 random calls of all that Lua sees; a compress killed at 50 random moments goes on to
+# the same bits; a training killed at 20 random places gives the bits of an uninterrupted one; mutated model files: the
+# readers answer each with a model or an error, in time and within memory; networks of PyTorch's two exporters compute what
+# ONNX Runtime computes.
+#   make soak [COUNT=100000] [EXPORT_PYTHON=python with torch, onnxscript, onnxruntime]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${PARE:?set by make soak}" "${PYTHON:?set by make soak}"
+: "${PARE:?set by make soak}" "${PYTHON:?set by make soak}" "${FUZZ:?set by make soak}"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+
+fuzz="$PWD/Tests/Contract/fuzz.lua"
+(mkdir "$scratch/fuzz" && cd "$scratch/fuzz" && PARE_HOME="$scratch/fuzz" timeout 7200 "$PARE" --quiet --memory 1GB "$fuzz" 100000 "${SEED:-1}" || { echo "in: $(cat last)" >&2; exit 1; })
+
+kill="$PWD/Tests/Contract/kill.sh"
+(mkdir "$scratch/kill" && cd "$scratch/kill" && bash "$kill" 50)
 
 resume="$PWD/Tests/Contract/resume.sh"
 (mkdir "$scratch/resume" && cd "$scratch/resume" && bash "$resume" 20)
 
-"$PARE" --quiet -e "local m = nn.lenet5() m:save('$scratch/a.onnx') m:save('$scratch/a.pare')"
-"$PARE" --quiet -e "local m = prune{sparsity=0.8}(nn.lenet5()) m:save('$scratch/b.pare') m:save('$scratch/b.onnx')"
-"$PYTHON" Tests/Conformance/mutate.py "$PARE" "${COUNT:-20000}" "$scratch"/*.onnx "$scratch"/*.pare
+# Small networks, so that most of a file is structure.
+"$PARE" --quiet -e "
+  local m = nn.sequential{ nn.conv2d{in_channels=1, out_channels=4, kernel=3}, nn.batchnorm2d{channels=4}, nn.relu(), nn.flatten(),
+                           nn.linear{in_features=64, out_features=3}, input={1,6,6}, seed=0 }
+  m:save('$scratch/a.onnx') m:save('$scratch/a.pare') m:save('$scratch/a.safetensors')
+  local s = prune{sparsity=0.8}(m) s:save('$scratch/b.pare', {encode=true}) s:save('$scratch/b.onnx', {sparse_initializer=true})
+  nn.bert{words=12, width=8, layers=1, heads=2, inner=8, positions=8}:save('$scratch/c.onnx')"
+# Whole commands, a few; then the readers in one process, many.
+"$PYTHON" Tests/Conformance/mutate.py "$PARE" "$(( ${COUNT:-100000} / 100 ))" "$scratch"/*.onnx "$scratch"/*.pare
+"$PYTHON" scripts/soak/fuzz.py "$FUZZ" "${COUNT:-100000}" out/finds "$scratch"/*.onnx "$scratch"/*.pare "$scratch"/*.safetensors \
+  Tests/Golden/onnx/*.onnx
+
+if [ -n "${EXPORT_PYTHON:-}" ]; then
+  "$EXPORT_PYTHON" scripts/soak/exports.py "$PARE"
+else
+  echo "the exporters' networks are left out: EXPORT_PYTHON names a Python with torch, torchvision, onnx, onnxscript and onnxruntime"
+fi

@@ -7,7 +7,7 @@
 static double sigmoid_f64(double x) { return 1 / (1 + exp(-x)); }
 
 // Activations and their slopes, written so that nothing overflows and tails keep their digits; see Real+Activations.swift.
-#define ACTIVATIONS(T, S, EXP, SIGMOID)                                                              \
+#define ACTIVATIONS(T, ERFC, EXP, SIGMOID)                                                           \
   static inline T gelu_tanh_##T(T x) {                                                               \
     T y = x * SIGMOID((T)1.5957691216057308 * (x + (T)0.044715 * x * x * x));                        \
     return x == -(T)__builtin_inf() ? 0 : y;                                                         \
@@ -23,7 +23,7 @@ static double sigmoid_f64(double x) { return 1 / (1 + exp(-x)); }
   }                                                                                                  \
   static inline T gelu_slope_##T(T x) {                                                              \
     T density = EXP(-x * x / 2) * (T)0.3989422804014327, y = x * density;                            \
-    return erfc##S(x * (T)-0.7071067811865476) / 2 + (density == 0 ? 0 : y);                         \
+    return ERFC(x * (T)-0.7071067811865476) / 2 + (density == 0 ? 0 : y);                            \
   }                                                                                                  \
   static inline T gelu_tanh_slope_##T(T x) {                                                         \
     T s = SIGMOID((T)1.5957691216057308 * (x + (T)0.044715 * x * x * x));                            \
@@ -35,8 +35,8 @@ static double sigmoid_f64(double x) { return 1 / (1 + exp(-x)); }
     T y = n / (n + 2) + x * e * (4 * (1 + e) / ((n + 2) * (n + 2)));                                 \
     return x > 20 ? 1 : n == 0 ? 0 : y;                                                              \
   }
-ACTIVATIONS(float, f, exp_f32, sigmoid_f32)
-ACTIVATIONS(double, , exp, sigmoid_f64)
+ACTIVATIONS(float, erfc_f32, exp_f32, sigmoid_f32)
+ACTIVATIONS(double, erfc, exp, sigmoid_f64)
 
 static inline double floor_remainder_double(double a, double b) {
   double r = fmod(a, b);
@@ -119,6 +119,10 @@ void pare_compare(pare_comparison op, pare_element type, uint8_t *r, pare_operan
 
 void pare_select(void *r, pare_operand condition, pare_operand a, pare_operand b, intptr_t n) {
   DISPATCH(pare_select, r, condition, a, b, n);
+}
+
+void pare_clip_gradient(float *r, const float *g, const float *x, float lower, float upper, intptr_t n) {
+  DISPATCH(pare_clip_gradient, r, g, x, lower, upper, n);
 }
 
 void pare_clip(void *r, pare_operand x, double lower, double upper, intptr_t n) {

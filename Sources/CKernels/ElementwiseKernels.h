@@ -23,11 +23,11 @@
     return;                                                                      \
   }
 
-#define REAL_UNARY(T, S, EXP, LOG, TANH, SIGMOID, ERF)                           \
+#define REAL_UNARY(T, S, EXP, LOG, TANH, SIGMOID, ERF, ERFC)                     \
   case PARE_NEG: EACH(-x[i])                                                     \
   case PARE_ABS: EACH(__builtin_fabs##S(x[i]))                                   \
-  case PARE_SQRT: EACH(__builtin_sqrt##S(x[i]))                                  \
-  case PARE_RSQRT: EACH(1 / __builtin_sqrt##S(x[i]))                             \
+  case PARE_SQRT: EACH(__builtin_elementwise_sqrt(x[i]))                                   \
+  case PARE_RSQRT: EACH(1 / __builtin_elementwise_sqrt(x[i]))                              \
   case PARE_EXP: EACH(EXP(x[i]))                                                 \
   case PARE_LOG: EACH(LOG(x[i]))                                                 \
   case PARE_TANH: EACH(TANH(x[i]))                                               \
@@ -56,14 +56,14 @@
   case PARE_ATANH: EACH((T)atanh(x[i]))                                          \
   case PARE_TRUNC: EACH(__builtin_trunc##S(x[i]))                                \
   case PARE_SILU: EACH(x[i] * SIGMOID(x[i]))                                     \
-  case PARE_GELU: EACH(x[i] * (erfc##S(x[i] * (T)-0.7071067811865476) / 2))      \
+  case PARE_GELU: EACH(x[i] * (ERFC(x[i] * (T)-0.7071067811865476) / 2))         \
   case PARE_GELU_TANH: EACH(gelu_tanh_##T(x[i]))                                 \
   case PARE_MISH: EACH(mish_##T(x[i]))                                           \
   case PARE_SOFTPLUS: EACH((x[i] < 0 ? 0 : x[i]) + log1p##S(EXP(-__builtin_fabs##S(x[i]))))
 
 static void K(unary_f32)(pare_unary_op op, float *restrict r, const float *restrict x, intptr_t n) {
   switch (op) {
-    REAL_UNARY(float, f, exp_f32, log_f32, tanh_f32, sigmoid_f32, erf_f32)
+    REAL_UNARY(float, f, exp_f32, log_f32, tanh_f32, sigmoid_f32, erf_f32, erfc_f32)
     case PARE_SIN: PIECES(__builtin_fabsf(x[i]) <= 0x1p30f, sin_f32(x[i]), sinf(x[i]))
     case PARE_COS: PIECES(__builtin_fabsf(x[i]) <= 0x1p30f, cos_f32(x[i]), cosf(x[i]))
     default: return;
@@ -72,7 +72,7 @@ static void K(unary_f32)(pare_unary_op op, float *restrict r, const float *restr
 
 static void K(unary_f64)(pare_unary_op op, double *restrict r, const double *restrict x, intptr_t n) {
   switch (op) {
-    REAL_UNARY(double, , exp, log, tanh, sigmoid_f64, erf)
+    REAL_UNARY(double, , exp, log, tanh, sigmoid_f64, erf, erfc)
     case PARE_SIN: EACH(sin(x[i]))
     case PARE_COS: EACH(cos(x[i]))
     default: return;
@@ -333,6 +333,11 @@ void K(pare_select)(void *r, pare_operand condition, pare_operand a, pare_operan
       default: K(select_uint64_t)(target, c, p, q, m); break;
     }
   }
+}
+
+void K(pare_clip_gradient)(float *restrict r, const float *restrict g, const float *restrict x, float lower, float upper,
+                           intptr_t n) {
+  for (intptr_t i = 0; i < n; i++) r[i] = ((x[i] >= lower) & (x[i] <= upper)) ? g[i] : 0;
 }
 
 void K(pare_clip)(void *r, pare_operand x, double lower, double upper, intptr_t n) {

@@ -48,3 +48,11 @@ int32_t pare_has_bf16(void) {
   return 0;
 #endif
 }
+
+#if defined(__x86_64__)
+int pare_has_vnni(void) { return pare_isa_level() == PARE_ISA_AVX512 && __builtin_cpu_supports("avx512vnni"); }
+int pare_has_popcount(void) { return pare_isa_level() == PARE_ISA_AVX512 && __builtin_cpu_supports("avx512vpopcntdq"); }
+#else
+int pare_has_vnni(void) { return 0; }
+int pare_has_popcount(void) { return 0; }
+#endif

@@ -1,7 +1,7 @@
 // Elementary functions of f32, to be inlined into the kernels' loops: no branches and no calls, so that the loops
 // vectorise. NaN gives NaN, infinities and denormals their limits. Polynomials are minimax fits (Remez) over the
 // reduced interval. Largest errors over all floats, in units in the last place of the result (tests check them):
-// exp 1.1, log 0.8, tanh and sigmoid 2.4, erf 1.3, sin and cos 1.6 for magnitudes up to 2^30 (beyond, the kernels ask
+// exp 1.1, log 0.8, tanh and sigmoid 2.4, erf 1.3, erfc 7, sin and cos 1.6 for magnitudes up to 2^30 (beyond, the kernels ask
 // libm), pow 0.51 for positive bases (the others likewise).
 #pragma once
 #include "Scalars.h"
@@ -114,6 +114,27 @@ static inline float erf_f32(float x) {
   float large = __builtin_copysignf(1.0f - exp_negative_f32(q), x);
   float y = a < 0.9f ? small : large;
   return x == x ? y : x;
+}
+
+// 1 - erf x, with its digits kept where it is small: the square of x in two parts, the first exact. Numerical Recipes'
+// Chebyshev fit (Press et al. 2007, section 6.2.2) of relative error 1.2e-7.
+static inline float erfc_f32(float x) {
+  float z = __builtin_fabsf(x);
+  z = z > 10.5f ? 10.5f : z;
+  float t = 1 / (1 + 0.5f * z);
+  float q = 0.17087277f;
+  q = q * t - 0.82215223f;
+  q = q * t + 1.48851587f;
+  q = q * t - 1.13520398f;
+  q = q * t + 0.27886807f;
+  q = q * t - 0.18628806f;
+  q = q * t + 0.09678418f;
+  q = q * t + 0.37409196f;
+  q = q * t + 1.00002368f;
+  q = q * t - 1.26551223f;
+  float high = f32_of_bits(bits_f32(z) & 0xfffff000u);
+  float y = exp_f32(-high * high) * exp_f32((high - z) * (high + z) + q) * t;
+  return x < 0 ? 2 - y : y;
 }
 
 // For sin and cos: x = k pi/2 + r, in f64, so that r is right to f32's last place for magnitudes up to 2^30.

@@ -1,6 +1,8 @@
 // Order of f32 by radix sort and radix select on their bits, which needs no instruction set and whose results depend on
-// nothing but the values: not on the number of threads, since every pass is stable.
+// nothing but the values: not on the number of threads, since every pass is stable. Values alone are sorted by a
+// vectorized quicksort where the processor has AVX-512: equal keys are the same bits, so stability is no question.
 #include "CKernels.h"
+#include "Isa.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,8 +157,90 @@ static void take_pairs(void *context, intptr_t begin, intptr_t end) {
     for (intptr_t i = begin; i < end; i++) c->values[i] = c->x[(uint32_t)pairs[i]];
 }
 
+#if defined(__x86_64__)
+#include "SortKernels.h"
+
+enum { SAMPLES = 1024 };
+
+typedef struct {
+  const float *x;
+  intptr_t n;
+  uint32_t *keys;
+  float *values;
+  uint32_t flip, splitters[MAX_PARTS];
+  int32_t parts;
+  // By part and class: how many, then where the next goes; and where each class begins.
+  intptr_t at[MAX_PARTS][MAX_PARTS], begin[MAX_PARTS + 1];
+} class_sort;
+
+static void radix_alone(uint32_t *x, uint32_t *spare, intptr_t n) {
+  const void *sorted = radix_sort(x, spare, n, 0, 1);
+  if (sorted != x) memcpy(x, sorted, sizeof(uint32_t) * (size_t)n);
+}
+
+static void count_part(void *context, intptr_t begin, intptr_t end) {
+  class_sort *c = context;
+  for (intptr_t part = begin; part < end; part++) {
+    intptr_t first, last, reached[MAX_PARTS];
+    share(c->n, c->parts, part, &first, &last);
+    count_classes(c->x + first, last - first, c->flip, c->splitters, c->parts - 1, reached);
+    intptr_t above = 0;
+    for (int32_t q = c->parts - 1; q > 0; q--) {
+      c->at[part][q] = reached[q - 1] - above;
+      above = reached[q - 1];
+    }
+    c->at[part][0] = last - first - above;
+  }
+}
+
+static void deal_part(void *context, intptr_t begin, intptr_t end) {
+  class_sort *c = context;
+  for (intptr_t part = begin; part < end; part++) {
+    intptr_t first, last;
+    share(c->n, c->parts, part, &first, &last);
+    deal_classes(c->x + first, last - first, c->flip, c->splitters, c->parts - 1, c->keys, c->at[part]);
+  }
+}
+
+static void sort_class(void *context, intptr_t begin, intptr_t end) {
+  const class_sort *c = context;
+  for (intptr_t q = begin; q < end; q++) {
+    const intptr_t first = c->begin[q], n = c->begin[q + 1] - first;
+    quicksort(c->keys + first, c->keys + c->n + first, n, 64, radix_alone);
+    for (intptr_t i = first; i < first + n; i++) c->values[i] = value_of(c->keys[i], c->flip);
+  }
+}
+
+// Deals the keys to one class for each thread, which sorts its own.
+static void sort_by_classes(const float *x, intptr_t n, uint32_t flip, float *values, uint32_t *scratch, int32_t threads) {
+  class_sort c = {.x = x, .n = n, .keys = scratch, .values = values, .flip = flip, .parts = parts_for(n, threads)};
+  if (c.parts > 1) {
+    uint32_t samples[SAMPLES], spare[SAMPLES];
+    for (intptr_t i = 0; i < SAMPLES; i++) samples[i] = key_of(x[n / SAMPLES * i + n / (2 * SAMPLES)], flip, 0);
+    quicksort(samples, spare, SAMPLES, 64, radix_alone);
+    for (int32_t q = 1; q < c.parts; q++) c.splitters[q - 1] = samples[SAMPLES / c.parts * q];
+  }
+  pare_parallel(count_part, &c, c.parts, c.parts);
+  intptr_t sum = 0;
+  for (int32_t q = 0; q < c.parts; q++) {
+    c.begin[q] = sum;
+    for (int32_t part = 0; part < c.parts; part++) {
+      const intptr_t count = c.at[part][q];
+      c.at[part][q] = sum;
+      sum += count;
+    }
+  }
+  c.begin[c.parts] = sum;
+  pare_parallel(deal_part, &c, c.parts, c.parts);
+  pare_parallel(sort_class, &c, c.parts, c.parts);
+}
+#endif
+
 void pare_sort_f32(const float *x, intptr_t n, int32_t descending, float *values, uint32_t *scratch, int32_t threads) {
   order_context c = {.x = x, .keys = scratch, .values = values, .flip = descending ? 0xffffffffu : 0};
+#if defined(__x86_64__)
+  if (pare_isa_level() == PARE_ISA_AVX512) return sort_by_classes(x, n, c.flip, values, scratch, threads);
+#endif
   const int32_t parts = parts_for(n, threads);
   pare_parallel(make_keys, &c, n, parts);
   c.sorted = radix_sort(scratch, scratch + n, n, 0, threads);

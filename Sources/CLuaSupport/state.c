@@ -323,6 +323,13 @@ int pare_where(lua_State *L, const char **source) {
   return 0;
 }
 
+bool pare_caller_is_function(lua_State *L) {
+  lua_Debug record;
+  if (!lua_getstack(L, 1, &record)) return false;
+  lua_getinfo(L, "S", &record);
+  return *record.what == 'L';
+}
+
 bool pare_function_lines(lua_State *L, int index, const char **source, int *first, int *last) {
   lua_Debug record;
   lua_pushvalue(L, index);

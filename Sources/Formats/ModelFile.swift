@@ -26,12 +26,13 @@ public enum ModelFile {
 
   /// Reads the model in a `.onnx` or `.pare` file.
   ///
+  /// - Parameter shapes: sizes of inputs that the file leaves free, by name; control flow that follows from them is folded.
   /// - Throws: `PareError.argument` for another extension (a `.safetensors` file has parameters but no graph:
   ///   `Safetensors.load`), and what the format's own reader throws.
-  public static func load(_ path: String) throws -> Model {
+  public static func load(_ path: String, shapes: [String: [Int]] = [:]) throws -> Model {
     switch try format(of: path) {
-    case "onnx": return try ONNX.load(path)
-    case "pare": return try PareFile.load(path)
+    case "onnx": return try ONNX.load(path, shapes: shapes)
+    case "pare": return try PareFile.load(path).fixing(shapes)
     default:
       throw PareError(.argument, "'\(path)' has parameters but no graph", expected: "a .onnx or .pare file",
                       suggestion: "build the model and give it these parameters", file: path)

@@ -150,6 +150,9 @@ package final class LuaState {
     return name.hasPrefix("@") || name.hasPrefix("=") ? "\(name.dropFirst()):\(line)" : "chunk:\(line)"
   }
 
+  /// Whether the script code that called the running Swift function stands inside a Lua function.
+  package var callerIsFunction: Bool { pare_caller_is_function(stack) }
+
   // MARK: Calls
 
   /// Calls `function` in protected mode.

@@ -125,5 +125,15 @@ public struct BreakEvenTable: Sendable, Hashable, Codable {
   }
 
   /// Measured on a two-core machine with AVX-512; what holds where nothing else is asked for.
-  public static let builtIn = BreakEvenTable(checked: [:])
+  public static let builtIn = BreakEvenTable(checked: [
+    "sparse.f32": points((0, 0.2), (0.1, 0.33), (0.2, 0.5), (0.3, 0.72), (0.4, 0.95), (0.5, 1.2)),
+    "block16x1.f32": points((0, 0.15), (0.1, 0.25), (0.2, 0.42), (0.5, 0.95), (0.75, 1.4)),
+    "sparse4.u8": points((0, 0.3), (0.1, 0.45), (0.2, 0.7), (0.35, 1.05), (0.5, 1.5)),
+    "sparse-linear.f32": points((0, 0.1), (0.1, 0.2), (0.2, 0.42), (0.4, 0.9), (0.5, 1.2)),
+    "codes2.f32": points((1, 0.14)), "codes4.f32": points((1, 0.22)), "codes8.f32": points((1, 0.85)),
+  ])
+
+  private static func points(_ points: (density: Double, share: Double)...) -> [Point] {
+    points.map { Point(density: $0.density, share: $0.share) }
+  }
 }

@@ -67,7 +67,12 @@ final class DatasetHandle: NamedHandle {
   let dataset: Dataset
   /// Inside a method: reading `test` is an error.
   var isTestClosed = false
-  init(_ dataset: Dataset) { self.dataset = dataset }
+  /// What it was loaded with, for the database of runs: its name and options.
+  let origin: LedgerValue
+  init(_ dataset: Dataset, origin: LedgerValue? = nil) {
+    self.dataset = dataset
+    self.origin = origin ?? .table(["name": .string(dataset.name), "own": .boolean(true)])
+  }
 }
 
 final class DataPartHandle: NamedHandle {

@@ -7,6 +7,8 @@ final class PareGlobals {
   let table: LuaTable
   private let state: LuaState
   private var warned: Set<String> = []
+  /// Globals that functions made.
+  private var accidents: Set<String> = []
 
   init(_ state: LuaState) {
     self.state = state
@@ -26,6 +28,9 @@ final class PareGlobals {
       }
       if case .null = try table[key: name] {} else if warned.insert(name).inserted {
         Console.warn("the global '\(name)' of Pare is replaced; the original stays in pare.\(name)")
+      }
+      if state.callerIsFunction, accidents.insert(name).inserted {
+        Console.warn("\(state.place ?? "a function") sets the global '\(name)'; write `local \(name)` if that was not meant")
       }
       try globals.set(name, call.value(3))
       return 0

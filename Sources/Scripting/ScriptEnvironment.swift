@@ -23,12 +23,17 @@ public final class ScriptEnvironment {
   var definedEntries: Set<String> = []
   /// Plugins written in Lua, with their entries.
   var luaPlugins: [(path: String, entries: [String])] = []
+  /// The database of runs, opened by the first run.
+  let runLog: RunLog
+  /// What the prompt keeps on disk; nil in scripts.
+  var workspace: Workspace?
   /// Methods whose constructors were offered as globals.
   var methodGlobals: Set<String> = []
 
   /// - Throws: `memory`, or what loading a plugin named in the options throws.
   public init(_ options: ScriptOptions = ScriptOptions()) throws {
     self.options = options
+    runLog = RunLog(isOpen: !options.sandbox)
     let limits = LuaLimits(memory: options.memoryCeiling, instructions: options.instructionCeiling)
     LuaState.outsideBytes = { Compute.memory().current }
     // One huge tensor is refused before it is made; the sum of tensors and Lua after each call.
@@ -74,7 +79,13 @@ public final class ScriptEnvironment {
     try namespace("define", DefineFunctions.all)
     try namespace("registry", RegistryFunctions.registry)
     try namespace("plugin", RegistryFunctions.plugins)
-    for function in [ModelType.compare, SessionType.calibrate, TrainingFunctions.train, CompressionTypes.compress, Help.function] {
+    try namespace("runs", RunFunctions.all)
+    try namespace("session", SessionFunctions.all)
+    let single = [
+      ModelType.compare, SessionType.calibrate, TrainingFunctions.train, CompressionTypes.compress, SweepFunction.sweep, Correlation.function,
+      Help.function,
+    ]
+    for function in single + PlotFunctions.all {
       declarations[function.name] = function
       try globals.add(function.name, .function(state.function(function.bound(self))))
     }

@@ -21,7 +21,7 @@ struct Pare: ParsableCommand {
     version: "pare \(Version.current)",
     subcommands: [
       RunCommand.self, InspectCommand.self, InferCommand.self, EvalCommand.self, BenchCommand.self,
-      CompressCommand.self, ConvertCommand.self, CheckCommand.self, PluginCommand.self, MethodsCommand.self,
+      CompressCommand.self, ConvertCommand.self, CheckCommand.self, PluginCommand.self, MethodsCommand.self, ReferenceCommand.self,
       DoctorCommand.self,
     ])
 

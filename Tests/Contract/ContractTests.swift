@@ -59,6 +59,7 @@ enum Program {
     // Nothing of the user's: no plugins of his, no history.
     environment["XDG_CONFIG_HOME"] = scratch.path
     environment["XDG_STATE_HOME"] = scratch.path
+    environment["PARE_HOME"] = scratch.path + "/home"
     process.environment = environment
     let outputFile = scratch.appendingPathComponent(".stdout")
     let errorFile = scratch.appendingPathComponent(".stderr")

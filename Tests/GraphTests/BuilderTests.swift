@@ -8,21 +8,63 @@ import Testing
   @Test(arguments: [
     ("lenet5", 61_706, 416_520), ("lenet300", 266_610, 266_200), ("resnet20", 272_474, 40_813_184),
     ("resnet18", 11_689_512, 1_814_073_344), ("resnet50", 25_557_032, 4_089_184_256),
+    ("mobilenetv2", 3_504_872, 300_774_272), ("vgg11", 9_231_114, 152_905_728), ("vit_b_16", 86_567_656, nil),
   ])
-  func costs(_ name: String, _ parameters: Int, _ macs: Int) throws {
+  func costs(_ name: String, _ parameters: Int, _ macs: Int?) throws {
     let model = switch name {
     case "lenet5": try NN.lenet5()
     case "lenet300": try NN.lenet300()
     case "resnet20": try NN.resnet(depth: 20)
     case "resnet18": try NN.resnet(depth: 18, classes: 1000)
+    case "mobilenetv2": try NN.mobilenetv2(classes: 1000, stem: .imagenet)
+    case "vgg11": try NN.vgg(depth: 11)
+    case "vit_b_16": try NN.vit(image: 224, patch: 16, width: 768, depth: 12, heads: 12, classes: 1000)
     default: try NN.resnet(depth: 50, classes: 1000)
     }
     try model.verified()
     let cost = try model.cost()
     #expect(cost.parameters == parameters)
-    #expect(cost.macs == macs)
+    if let macs { #expect(cost.macs == macs) }
     let all = model.parameters.values.reduce(0) { $0 + $1.shape.count }
     #expect(cost.bytes == 4 * all)
+  }
+
+  @Test(arguments: [NN.TokenPool.cls, .mean])
+  func visionTransformerLearns(_ pool: NN.TokenPool) throws {
+    let model = try NN.vit(image: 8, patch: 4, width: 12, depth: 2, heads: 3, classes: 5, pool: pool)
+    try model.verified()
+    #expect(model.outputs[0].type.shape == [.symbol("N"), 5])
+    #expect(model.parameters.keys.contains("class_token") == (pool == .cls))
+    #expect(model.parameters["encoder.pos_embedding"]?.shape.dimensions == [1, pool == .cls ? 5 : 4, 12])
+    var leaves: [String: Tensor] = [:]
+    for (name, parameter) in model.parameters where parameter.isTrainable { leaves[name] = try model.tensor(named: name).tracked() }
+    let x = try Tensor.randn([3, 3, 8, 8], seed: 1)
+    let execution = try Interpreter(model).run(["input": x], training: true, parameters: leaves)
+    let y = try #require(execution.outputs["output"])
+    let gradients = try (y * y).sum().backward()
+    for (name, leaf) in leaves { #expect(gradients[leaf] != nil, "\(name)") }
+  }
+
+  @Test func aDecoderSeesThePastAlone() throws {
+    let model = try NN.gpt(vocabulary: 11, context: 6, width: 8, depth: 2, heads: 2)
+    try model.verified()
+    let row: [Int64] = [1, 2, 3, 4, 5, 6]
+    func logits(_ row: [Int64]) throws -> [Double] {
+      try #require(Interpreter(model).run(["input": Tensor(row, shape: [1, 6])]).outputs["output"]).values(as: Double.self)
+    }
+    let before = try logits(row), after = try logits([1, 2, 3, 9, 5, 6])
+    #expect(before.count == 66)
+    #expect(before[..<33] == after[..<33])
+    #expect(before[33...] != after[33...])
+  }
+
+  @Test func sizesOfNetworksAreChecked() {
+    #expect(throws: PareError.self) { try NN.vgg(depth: 12) }
+    #expect(throws: PareError.self) { try NN.vgg(depth: 11, width: 0) }
+    #expect(throws: PareError.self) { try NN.vit(image: 32, patch: 5) }
+    #expect(throws: PareError.self) { try NN.vit(width: 10, heads: 3) }
+    #expect(throws: PareError.self) { try NN.gpt(vocabulary: 0, context: 4) }
+    #expect(throws: PareError.self) { try NN.gpt(vocabulary: 4, context: 4, width: Int.max / 2, heads: 1) }
   }
 
   @Test func unnamedLayersAreNumbered() throws {

@@ -1,5 +1,6 @@
 import Compression
 import Distillation
+import Foundation
 import LowRank
 import LuaBridge
 import Pruning
@@ -12,8 +13,9 @@ import Testing
 /// One after another: the registry and the interrupt flag belong to the process.
 @Suite(.serialized) struct ScriptingTests {}
 
-/// The built-in families, registered once for all tests.
+/// The built-in families, registered once for all tests; what runs leave goes into a folder of the tests' own.
 let registered: Void = {
+  setenv("PARE_HOME", FileManager.default.temporaryDirectory.appendingPathComponent("pare-tests-\(getpid())").path, 1)
   Console.isQuiet = true
   for (family, plugin) in [
     ("pruning", Pruning.plugin), ("quantization", Quantization.plugin), ("distillation", Distillation.plugin),

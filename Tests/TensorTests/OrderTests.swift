@@ -1,3 +1,4 @@
+import CKernels
 import Support
 import Tensor
 import TestSupport
@@ -36,6 +37,33 @@ import Testing
           let (top, at) = try tensor.topk(k, largest: descending)
           #expect(try at.values(as: Int.self) == Array(expected.prefix(k)))
           #expect(try difference(top, wanted.narrowed(axis: 0, start: 0, length: k)) == nil)
+        }
+      }
+    }
+  }
+
+  /// The vectorized sort beside the one for every processor, bit for bit: many equal, few distinct, in order, NaN of any bits.
+  @Test(arguments: 0..<5)
+  func instructionSets(_ kind: Int) throws {
+    defer { pare_limit_isa(PARE_ISA_AVX512) }
+    for n in [1, 15, 16, 17, 63, 129, 255, 256, 257, 300, 4097, 40_000, 70_001] {
+      var source = RandomSource(seed: UInt64(n), stream: UInt64(kind))
+      let x = try Tensor((0..<n).map { i -> Float in
+        switch kind {
+        case 0: Float(bitPattern: UInt32(truncatingIfNeeded: source.next()))
+        case 1: Float(source.integer(below: 3)) - 1
+        case 2: Float(i)
+        case 3: -Float(i)
+        default: 7
+        }
+      })
+      for (threads, descending) in [(1, false), (2, true), (3, false)] {
+        try Compute.withThreads(threads) {
+          pare_limit_isa(PARE_ISA_AVX512)
+          let fast = try x.sorted(descending: descending)
+          pare_limit_isa(PARE_ISA_PORTABLE)
+          let plain = try x.sorted(descending: descending)
+          #expect(try fast.values(as: Float.self).map(\.bitPattern) == plain.values(as: Float.self).map(\.bitPattern))
         }
       }
     }

@@ -5,6 +5,7 @@ public struct Finetune: CompressionMethod {
   public static let entry = Entry(
     name: "finetune", summary: "Trains on under everything that earlier steps established", reference: "Han et al. 2015",
     parameters: TrainingOptions.finetuningParameters + [
+      TrainingOptions.lossParameter,
       .model("teacher", or: ["input"], optional: true,
         doc: "Distils from this model as well (loss kd); \"input\" is the model given to the recipe"),
     ])
@@ -14,13 +15,19 @@ public struct Finetune: CompressionMethod {
 
   public func apply(_ model: Model, _ context: Context) throws -> Model {
     if arguments.isGiven("teacher") { return try distilled(model, context) }
-    let options = try TrainingOptions(finetuning: arguments, seed: context.seed, title: "finetune")
+    var options = try TrainingOptions(finetuning: arguments, seed: context.seed, title: "finetune")
+    options.loss = try TrainingOptions.loss(arguments)
     return try context.train(model, options)
   }
 
   /// The same training as a `distill` step, which the registry knows.
   private func distilled(_ model: Model, _ context: Context) throws -> Model {
-    let values = Dictionary(uniqueKeysWithValues: arguments.values.map { ($0.key, $0.value) })
+    guard !arguments.isGiven("loss") else {
+      throw PareError(
+        .argument, "finetune with a teacher has the loss kd", argument: "loss", expected: "loss or teacher, not both",
+        suggestion: "distill{teacher=..., loss=...} takes losses of its own")
+    }
+    let values = Dictionary(uniqueKeysWithValues: arguments.values.filter { $0.key != "loss" }.map { ($0.key, $0.value) })
     return try Step("distill", values).method().apply(model, context)
   }
 }

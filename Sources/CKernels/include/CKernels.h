@@ -1,15 +1,20 @@
 #pragma once
 #include "BatchNorm.h"
+#include "BinaryConvolution.h"
+#include "BlockConvolution.h"
 #include "ChannelBlocks.h"
 #include "Convert.h"
 #include "Elementwise.h"
 #include "Gemm.h"
 #include "Integers.h"
 #include "Isa.h"
+#include "LayerNorm.h"
+#include "NarrowLinear.h"
 #include "OperatorSection.h"
 #include "Optimizers.h"
 #include "Reduce.h"
 #include "Softmax.h"
+#include "SparseConvolution.h"
 #include <stdint.h>
 
 // Runs body(context, begin, end) over 0..<count, split evenly over at most `threads` threads of libgomp's pool: the one

@@ -35,3 +35,5 @@ void pare_compare(pare_comparison op, pare_element type, uint8_t *r, pare_operan
 void pare_select(void *r, pare_operand condition, pare_operand a, pare_operand b, intptr_t n);
 // Limits to lower...upper; NaN passes, with crossed bounds the upper one wins.
 void pare_clip(void *r, pare_operand x, double lower, double upper, intptr_t n);
+// r = lower <= x <= upper ? g : 0.
+void pare_clip_gradient(float *r, const float *g, const float *x, float lower, float upper, intptr_t n);

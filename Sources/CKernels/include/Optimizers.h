@@ -1,7 +1,8 @@
 #pragma once
 #include <stdint.h>
 
-// One step of an optimizer over n parameters, each array read once and written once. Results may not overlap operands.
+// One step of an optimizer over n parameters, each array read once and written once. A result may be its own
+// operand (`next` w, `next_velocity` velocity, ...) but not overlap it otherwise.
 
 typedef struct {
   float rate, momentum, decay;

@@ -81,6 +81,8 @@ int pare_index(lua_State *L, int index);
 int pare_load(lua_State *L, const char *text, size_t size, const char *name);
 /// Script and line of the innermost Lua function, 0 if there is none. `source` borrows from the running function.
 int pare_where(lua_State *L, const char **source);
+/// Whether the Lua code that called the running C function stands inside a function, and not in a chunk's own lines.
+bool pare_caller_is_function(lua_State *L);
 /// First and last line and source of the Lua function at `index`; false for a C function.
 bool pare_function_lines(lua_State *L, int index, const char **source, int *first, int *last);
 /// Pushes the traceback of the running coroutine.

@@ -27,6 +27,9 @@ public final class Context {
   /// What the step leaves for its result.
   var record = StepRecord()
   private var bar: ProgressBar?
+  /// Where trainings keep their checkpoints, without the number of the training; nil: nowhere.
+  var journal: String?
+  private var trainings = 0
 
   /// - Parameters:
   ///   - model: the model given to the step.
@@ -82,6 +85,14 @@ extension Context {
   ///
   /// The history is kept for the report.
   public func train(_ model: Model, _ options: TrainingOptions, callbacks more: [TrainingCallbacks] = []) throws -> Model {
+    var options = options
+    trainings += 1
+    // Callbacks may remember things that no checkpoint holds: such a training starts over.
+    if let journal, callbacks.isEmpty, more.isEmpty {
+      let checkpoint = "\(journal)-\(trainings)"
+      options.checkpoint = checkpoint
+      if Folders.exists(checkpoint) { options.resume = checkpoint }
+    }
     let trained = try trainedModel(model, on: data, options, callbacks + more)
     record.history += trained.history
     return trained.model
@@ -137,7 +148,9 @@ struct StepRecord {
 }
 
 // The names of these functions are taken inside `Context`.
-func evaluation(of model: Model, on part: DataPart) throws -> Evaluation { try evaluate(model, on: part) }
+func evaluation(of model: Model, on part: DataPart, metric: ((Tensor, Tensor) throws -> Double)? = nil) throws -> Evaluation {
+  try evaluate(model, on: part, metric: metric)
+}
 
 func trainedModel(
   _ model: Model, on data: Dataset, _ options: TrainingOptions, _ callbacks: [TrainingCallbacks]

@@ -1,4 +1,6 @@
+import Graph
 import Support
+import Tensor
 import Training
 
 /// The parameters that methods which train a compressed model on have in common.
@@ -17,6 +19,25 @@ extension TrainingOptions {
       .string("schedule", default: "cosine", doc: "How the learning rate goes: cosine, constant, ..."),
       .number("warmup", default: 0, in: 0..., doc: "Epochs over which the learning rate rises"),
     ]
+  }
+
+  /// `loss=`: a word, or a function of the model's outputs and the targets.
+  public static var lossParameter: ParameterSpec {
+    ParameterSpec(
+      name: "loss", type: .function, default: "cross_entropy", choices: ["cross_entropy", "mse"],
+      doc: "cross_entropy, mse, or function(outputs, labels) return loss end")
+  }
+
+  /// Reads that parameter.
+  public static func loss(_ arguments: Arguments) throws -> TrainingLoss {
+    guard let function = try arguments.optionalFunction("loss") else {
+      return try arguments.string("loss") == "mse" ? .mse() : .crossEntropy()
+    }
+    return TrainingLoss(name: "function \(function.hash)") { execution, batch in
+      let results = try function(.tensor(execution.output()), .tensor(batch.targets))
+      if case .tensor(let loss)? = results.first { return loss }
+      throw PareError(.argument, "loss returned no tensor", argument: "loss", expected: "a tensor", got: results.first?.brief ?? "nothing")
+    }
   }
 
   /// Reads those parameters; the learning rate is a tenth of the optimizer's own unless it is given.

@@ -47,7 +47,12 @@ private struct RecipeRun {
   let meter: Meter
 
   init(_ model: Model, _ recipe: Recipe, _ data: Dataset?, _ seed: UInt64, _ options: CompressOptions) throws {
-    baseline = model
+    // A model that knows no input sizes takes them from the first data that it meets.
+    if let data, model.inputs.count == 1, !model.hasFixedInput, !data.inputShape.isEmpty {
+      baseline = model.with(inputShapes: [model.inputs[0].name: [0] + data.inputShape])
+    } else {
+      baseline = model
+    }
     self.recipe = recipe
     self.data = try data?.normalized(for: model)
     self.seed = seed
@@ -62,22 +67,37 @@ private struct RecipeRun {
     var result = CompressionResult(
       model: baseline, baseline: baseline, before: before, after: before, steps: [], seed: seed, seconds: 0,
       evaluation: evaluation, classes: data?.classes ?? [], dataName: data?.name, runs: [])
+    result.baselineEvaluation = evaluation
     var callbacks: [TrainingCallbacks] = []
-    for (index, step) in recipe.steps.enumerated() {
+    let journal = try options.autosave.map { try Journal($0, baseline, recipe, data, seed: seed) }
+    let finished = journal?.finished(of: recipe.steps.count) ?? []
+    for (step, kept) in zip(recipe.steps, finished) {
+      if let own = try step.method().callbacks { callbacks.append(own) }
+      result.steps.append(kept.step)
+      result.model = kept.model
+      result.after = kept.step.after
+    }
+    if !finished.isEmpty {
+      Console.note("compress goes on after step \(finished.count) of \(recipe.steps.count), from '\(journal?.folder ?? "")'")
+      result.evaluation = try meter.measure(result.model).evaluation
+    }
+    for (index, step) in recipe.steps.enumerated().dropFirst(finished.count) {
       do {
         try Interrupt.check()
-        try run(step, index + 1, &result, &callbacks)
+        try run(step, index + 1, journal, &result, &callbacks)
+        if let journal, let last = result.steps.last { try journal.keep(index + 1, last, result.model) }
       } catch let error as PareError {
         throw error.located(step: index + 1, method: step.name)
       }
       result.seconds = now() - started
       options.onStep?(result)
     }
+    if options.forgetsWhenDone, let journal { Folders.remove(journal.folder) }
     return result
   }
 
   private func run(
-    _ step: Step, _ number: Int, _ result: inout CompressionResult, _ callbacks: inout [TrainingCallbacks]
+    _ step: Step, _ number: Int, _ journal: Journal?, _ result: inout CompressionResult, _ callbacks: inout [TrainingCallbacks]
   ) throws {
     let started = now(), model = result.model
     let method = try step.method()
@@ -85,6 +105,7 @@ private struct RecipeRun {
     let context = try Context(
       model, baseline: baseline, data: data, seed: seed, step: number, method: step.name, needs: method.needs,
       callbacks: callbacks)
+    context.journal = journal?.trainings(of: number)
     var changed = try method.apply(model, context)
     do { try changed.verified() } catch let error as PareError {
       throw PareError(.internal, "\(step.name) made a faulty model: \(error)", layer: error.layer, op: error.op)

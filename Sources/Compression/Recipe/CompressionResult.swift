@@ -49,6 +49,8 @@ public struct CompressionResult: Sendable {
   public var steps: [StepResult]
   public var seed: UInt64
   public var seconds: Double
+  /// On the test part, before the first step.
+  public var baselineEvaluation: Evaluation?
   /// On the test part, after the last step.
   public var evaluation: Evaluation?
   public var classes: [String]
@@ -93,6 +95,9 @@ extension CompressionResult {
   /// The numbers of a measurement that scripts and tables name.
   public static let figures = ["accuracy", "loss", "parameters", "nonzeros", "macs", "bytes", "median_ms"]
 
+  /// Those, and the caller's own metric where there is one.
+  var knownFigures: [String] { after.metric == nil ? Self.figures : Self.figures + ["metric"] }
+
   /// Mean and spread over the runs of a figure after the last step; nil where a run has no such number.
   public func spread(of figure: String) -> Spread? {
     let values = (runs.isEmpty ? [self] : runs).map { $0.after[figure] }
@@ -112,6 +117,7 @@ extension Measurement {
     case "macs": Double(macs)
     case "bytes": Double(bytes)
     case "median_ms": medianMs
+    case "metric": metric
     default: nil
     }
   }

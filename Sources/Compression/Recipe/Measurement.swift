@@ -16,6 +16,8 @@ public struct Measurement: Sendable {
   public var bytes: Int
   /// Of the compiled session at batch 1 on this machine, in milliseconds; nil when it was not measured.
   public var medianMs: Double?
+  /// What the caller's own metric says on the test part; nil without one.
+  public var metric: Double?
 
   public init(_ cost: Cost, accuracy: Double? = nil, loss: Double? = nil, medianMs: Double? = nil) {
     parameters = cost.parameters
@@ -32,7 +34,7 @@ public struct Measurement: Sendable {
 }
 
 /// How much `compress` measures beside running the steps.
-public struct CompressOptions: Sendable {
+public struct CompressOptions {
   /// Accuracy on the test part before and after each step (where there is data).
   public var measuresAccuracy: Bool
   /// Latency of the compiled session before and after each step.
@@ -41,17 +43,26 @@ public struct CompressOptions: Sendable {
   public var errorSamples: Int
   /// Runs of a latency measurement.
   public var latencyRuns: Int
+  /// A measure of the caller's own, from the outputs and targets of the whole test part.
+  public var metric: ((_ outputs: Tensor, _ targets: Tensor) throws -> Double)?
+  /// A folder that keeps what was finished; see `Journal`.
+  public var autosave: String?
+  /// Removes what `autosave` kept once the whole recipe is done.
+  public var forgetsWhenDone = false
   /// Called after each step with the result so far: what an interrupt leaves.
-  public var onStep: (@Sendable (CompressionResult) -> Void)?
+  public var onStep: ((CompressionResult) -> Void)?
 
   public init(
     measuresAccuracy: Bool = true, measuresLatency: Bool = true, errorSamples: Int = 64, latencyRuns: Int = 30,
-    onStep: (@Sendable (CompressionResult) -> Void)? = nil
+    metric: ((Tensor, Tensor) throws -> Double)? = nil,
+    autosave: String? = nil, onStep: ((CompressionResult) -> Void)? = nil
   ) {
     self.measuresAccuracy = measuresAccuracy
     self.measuresLatency = measuresLatency
     self.errorSamples = errorSamples
     self.latencyRuns = latencyRuns
+    self.metric = metric
+    self.autosave = autosave
     self.onStep = onStep
   }
 }
@@ -66,13 +77,14 @@ struct Meter {
     let cost = try (try? model.cost()) ?? model.storageCost()
     var evaluation: Evaluation?
     if options.measuresAccuracy, let data {
-      evaluation = try Compression.evaluation(of: model, on: data.test.normalized(for: model))
+      evaluation = try Compression.evaluation(of: model, on: data.test.normalized(for: model), metric: options.metric)
     }
     let latency = options.measuresLatency ? try self.latency(model) : nil
     // Where targets are no classes there is no accuracy to speak of.
     func known(_ value: Double?) -> Double? { value.flatMap { $0.isNaN ? nil : $0 } }
-    let measurement = Measurement(
+    var measurement = Measurement(
       cost, accuracy: known(evaluation?.accuracy), loss: known(evaluation?.loss), medianMs: latency)
+    if options.metric != nil { measurement.metric = evaluation?.value }
     return (measurement, evaluation)
   }
 

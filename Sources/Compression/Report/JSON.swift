@@ -71,10 +71,12 @@ extension LedgerValue {
 extension Measurement {
   /// The figures by name, as results in scripts have them.
   package var recorded: LedgerValue {
-    .table([
+    var table: [String: LedgerValue] = [
       "accuracy": LedgerValue(accuracy), "loss": LedgerValue(loss), "parameters": .integer(parameters),
       "nonzeros": .integer(nonzeros), "macs": .integer(macs), "bytes": .integer(bytes), "median_ms": LedgerValue(medianMs),
-    ])
+    ]
+    if let metric { table["metric"] = .number(metric) }
+    return .table(table)
   }
 }
 
@@ -127,7 +129,7 @@ extension CompressionResult {
     if !runs.isEmpty {
       table["runs"] = .list(runs.map(\.recorded))
       table["spread"] = .table(
-        Dictionary(uniqueKeysWithValues: Self.figures.compactMap { name in
+        Dictionary(uniqueKeysWithValues: knownFigures.compactMap { name in
           spread(of: name).map {
             (name, LedgerValue.table(["mean": .number($0.mean), "std": .number($0.deviation), "interval": .number($0.interval)]))
           }

@@ -19,6 +19,7 @@ extension CompressionResult {
     body += Page.section(
       "Weights", note: "Share of weights by value, before and after; heights are square roots.", try histograms())
     body += trainingSection()
+    body += classSection()
     body += confusionSection()
     body += skippedSection()
     body += ledgerSection()
@@ -85,10 +86,10 @@ extension CompressionResult {
   }
 
   private func stepTable() -> String {
-    let header = ["step", "accuracy", "loss", "parameters", "nonzeros", "MACs", "bytes", "smaller", "median", "faster", "time"]
+    let header = ["step", "accuracy", "loss"] + (after.metric == nil ? [] : ["metric"]) + ["parameters", "nonzeros", "MACs", "bytes", "smaller", "median", "faster", "time"]
     let rows = rows.map { name, m, seconds in
-      [
-        name, m.accuracy.map(Figures.percent) ?? "-", m.loss.map { Figures.fixed($0, 4) } ?? "-",
+      [name, m.accuracy.map(Figures.percent) ?? "-", m.loss.map { Figures.fixed($0, 4) } ?? "-"]
+        + (after.metric == nil ? [] : [m.metric.map(Figures.short) ?? "-"]) + [
         Figures.count(Double(m.parameters)), Figures.count(Double(m.nonzeros)), Figures.count(Double(m.macs)),
         Figures.bytes(Double(m.bytes)), Figures.ratio(Double(before.bytes), Double(m.bytes)),
         m.medianMs.map(Figures.milliseconds) ?? "-",
@@ -120,21 +121,47 @@ extension CompressionResult {
         [Chart.Series(name: "steps", points: points, labels: rows.map(\.name))], x: "bytes (logarithmic)", y: "accuracy",
         logarithmicX: true, xText: Figures.bytes, yText: Figures.percent)
     }
+    var speed = ""
+    if accuracies.count == rows.count, rows.allSatisfy({ $0.measurement.medianMs != nil }) {
+      let points = rows.map {
+        (x: $0.measurement.medianMs ?? 0, y: $0.measurement.accuracy ?? 0,
+         title: "\($0.name): \(Figures.milliseconds($0.measurement.medianMs ?? 0)), \(Figures.percent($0.measurement.accuracy ?? 0))")
+      }
+      speed = Chart.plot(
+        [Chart.Series(name: "steps", points: points, labels: rows.map(\.name))], x: "latency (logarithmic)", y: "accuracy",
+        logarithmicX: true, xText: Figures.milliseconds, yText: Figures.percent)
+    }
     return Page.grid([
       Page.figure("Bytes", bars({ Double($0.bytes) }, Figures.bytes)),
       Page.figure("Latency, batch 1", bars({ $0.medianMs }, Figures.milliseconds)),
       Page.figure("Accuracy (bars from \(Figures.percent(start)))", bars({ $0.accuracy }, Figures.percent, from: start)),
       Page.figure("Accuracy against size", curve),
+      Page.figure("Accuracy against latency", speed),
     ])
   }
 
   private func runsSection() -> String {
     guard runs.count > 1 else { return "" }
     let rows = runs.map { run in
-      ["\(run.seed)"] + Self.figures.map { name in run.after[name].map { Figures.text($0, name) } ?? "-" }
+      ["\(run.seed)"] + knownFigures.map { name in run.after[name].map { Figures.text($0, name) } ?? "-" }
     }
-    let spread = ["mean ± 95%"] + Self.figures.map { name in self.spread(of: name)?.text(name) ?? "-" }
-    return Page.section("\(runs.count) seeds", Page.table(["seed"] + Self.figures, rows + [spread], strong: rows.count))
+    let spread = ["mean ± 95%"] + knownFigures.map { name in self.spread(of: name)?.text(name) ?? "-" }
+    return Page.section(
+      "\(runs.count) seeds",
+      Page.table(["seed"] + knownFigures, rows + [spread], strong: rows.count) + "<h3>Step by step, mean ± 95%</h3>"
+        + Page.table(["step", "accuracy", "bytes", "median"], stepSpreads()))
+  }
+
+  /// Accuracy, size and latency after each step, over the seeds.
+  private func stepSpreads() -> [[String]] {
+    guard let first = runs.first else { return [] }
+    return (0...first.steps.count).map { index in
+      func cell(_ figure: String) -> String {
+        let values = runs.compactMap { run in index == 0 ? run.before[figure] : run.steps.indices.contains(index - 1) ? run.steps[index - 1].after[figure] : nil }
+        return values.count == runs.count ? Spread(values).text(figure) : "-"
+      }
+      return [index == 0 ? "baseline" : first.steps[index - 1].name, cell("accuracy"), cell("bytes"), cell("median_ms")]
+    }
   }
 
   private func frontSection() -> String {
@@ -233,6 +260,22 @@ extension CompressionResult {
     return Page.section(
       "Confusion", note: "Test samples after the last step: rows are the truth, columns the answers.",
       Page.grid([Page.figure("", Chart.matrix(counts, classes))]))
+  }
+
+  /// What happened to each class: its accuracy before and after, the worst change first.
+  private func classSection() -> String {
+    guard let first = baselineEvaluation?.perClass, let last = evaluation?.perClass, first.count == last.count, first.count > 1 else { return "" }
+    let changes = first.indices.filter { first[$0].isFinite && last[$0].isFinite }
+      .map { (name: $0 < classes.count ? classes[$0] : "\($0)", before: first[$0], after: last[$0]) }
+      .sorted { $0.after - $0.before < $1.after - $1.before }
+    guard !changes.isEmpty else { return "" }
+    let rows = changes.prefix(40).map { change in
+      [change.name, Figures.percent(change.before), Figures.percent(change.after), Figures.points(change.after - change.before)]
+    }
+    return Page.section(
+      "Classes", note: "Accuracy of each class on the test part, before and after; the one that lost most comes first."
+        + (changes.count > 40 ? " The first 40 of \(changes.count)." : ""),
+      Page.table(["class", "before", "after", "change"], rows))
   }
 
   private func skippedSection() -> String {

@@ -14,11 +14,11 @@ extension CompressionResult {
 
   /// One line per step, the baseline as step 0; absent numbers are empty.
   public var csv: String {
-    var lines = ["seed,step,method," + Self.figures.joined(separator: ",")]
+    var lines = ["seed,step,method," + knownFigures.joined(separator: ",")]
     for run in runs.isEmpty ? [self] : runs {
       let rows = [("baseline", run.before)] + run.steps.map { ($0.name, $0.after) }
       for (index, (name, measurement)) in rows.enumerated() {
-        let figures = Self.figures.map { measurement[$0].map(Value.text(of:)) ?? "" }
+        let figures = knownFigures.map { measurement[$0].map(Value.text(of:)) ?? "" }
         lines.append("\(run.seed),\(index),\(name)," + figures.joined(separator: ","))
       }
     }
@@ -29,10 +29,12 @@ extension CompressionResult {
 extension CompressionResult: CustomStringConvertible {
   /// The result as a terminal shows it: a row per step, the ratio, what was left alone.
   public var description: String {
-    var table = TextTable(["step", "accuracy", "parameters", "nonzeros", "MACs", "bytes", "median", "time"])
+    let hasMetric = after.metric != nil
+    var table = TextTable(
+      ["step", "accuracy"] + (hasMetric ? ["metric"] : []) + ["parameters", "nonzeros", "MACs", "bytes", "median", "time"])
     func row(_ name: String, _ m: Measurement, _ seconds: Double?) -> [String] {
-      [
-        name, m.accuracy.map(Figures.percent) ?? "-", Figures.count(Double(m.parameters)),
+      [name, m.accuracy.map(Figures.percent) ?? "-"] + (hasMetric ? [m.metric.map(Figures.short) ?? "-"] : []) + [
+        Figures.count(Double(m.parameters)),
         Figures.count(Double(m.nonzeros)), Figures.count(Double(m.macs)), Figures.bytes(Double(m.bytes)),
         m.medianMs.map(Figures.milliseconds) ?? "-", seconds.map(Figures.seconds) ?? "",
       ]
@@ -41,15 +43,16 @@ extension CompressionResult: CustomStringConvertible {
     for step in steps { table.add(row(step.name, step.after, step.seconds)) }
     let change = before.accuracy.flatMap { a in after.accuracy.map { Figures.points($0 - a) } } ?? "-"
     let speed = before.medianMs.flatMap { a in after.medianMs.map { Figures.ratio(a, $0) } } ?? "-"
-    table.add([
-      "gain", change, Figures.ratio(Double(before.parameters), Double(after.parameters)),
+    let difference = before.metric.flatMap { a in after.metric.map { ($0 >= a ? "+" : "-") + Figures.short(abs($0 - a)) } } ?? "-"
+    table.add(["gain", change] + (hasMetric ? [difference] : []) + [
+      Figures.ratio(Double(before.parameters), Double(after.parameters)),
       Figures.ratio(Double(before.nonzeros), Double(after.nonzeros)), Figures.ratio(Double(before.macs), Double(after.macs)),
       Figures.ratio(Double(before.bytes), Double(after.bytes)), speed, Figures.seconds(seconds),
     ])
     var text = table.text
     if runs.count > 1 {
       text += "\n\n\(runs.count) runs (seeds \(seed)...\(seed &+ UInt64(runs.count - 1))), mean ± 95% interval:"
-      for name in Self.figures {
+      for name in knownFigures {
         if let spread = spread(of: name) { text += "\n  \(name): \(spread.text(name))" }
       }
     }

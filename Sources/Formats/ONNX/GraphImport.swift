@@ -7,34 +7,67 @@ import Tensor
 /// One reading of a `ModelProto`.
 struct GraphImport {
   let proto: Onnx_ModelProto
-  let graph: Onnx_GraphProto
+  private(set) var graph: Onnx_GraphProto
   let tensors: TensorImport
   let facts: ModelFacts
   let opset: Int
   /// Initializers of four-bit integers, which arrive here as eight-bit ones.
   let fourBits: Set<String>
 
-  init(_ proto: Onnx_ModelProto, path: String) throws {
+  /// Sizes that the caller fixes, by input.
+  private let shapes: [String: [Int]]
+
+  init(_ proto: Onnx_ModelProto, path: String, shapes: [String: [Int]] = [:]) throws {
     guard proto.hasGraph else { throw PareError(.format, "not an ONNX model: it has no graph") }
     self.proto = proto
     graph = proto.graph
+    self.shapes = shapes
     let narrow = [Onnx_TensorProto.DataType.int4, .uint4].map { Int32($0.rawValue) }
     fourBits = Set(proto.graph.initializer.filter { narrow.contains($0.dataType) }.map(\.name))
     tensors = TensorImport(external: ExternalData(model: path), file: path)
     facts = try ModelFacts(proto.metadataProps)
+    if !proto.opsetImport.isEmpty, !proto.opsetImport.contains(where: { isStandard($0.domain) }), let node = proto.graph.node.first {
+      throw PareError(.unsupported, "node '\(node.name)' is \(node.domain).\(node.opType); the model has no operators of ONNX's own domain",
+                      layer: node.name, op: node.opType)
+    }
     guard let version = proto.opsetImport.first(where: { isStandard($0.domain) })?.version else {
       throw PareError(.format, "the model does not say which opset of ONNX's operators it uses")
     }
-    guard let opset = Int(exactly: version), ONNX.opsets.contains(opset) else {
+    guard let opset = Int(exactly: version), ONNX.reads(opset, proto.graph.node.map(\.opType)) else {
       throw PareError(.unsupported, "opset", expected: "\(ONNX.opsets.lowerBound) to \(ONNX.opsets.upperBound)", got: "\(version)")
     }
     self.opset = opset
+    if let flattening = try Flattening.flat(self, ports: ports()) {
+      graph.node = flattening.nodes
+      graph.initializer += flattening.initializers
+    }
+  }
+
+  /// The inputs that are no initializers, with the sizes that the caller fixes.
+  private func ports() throws -> [Port] {
+    let given = Set(graph.initializer.map(\.name)).union(graph.sparseInitializer.map(\.values.name))
+    let ports = try graph.input.filter { !given.contains($0.name) }.map { try port($0, "input") }
+    for name in shapes.keys.sorted() where !ports.contains(where: { $0.name == name }) {
+      throw PareError(.argument, "the model has no input '\(name)'", argument: "shape",
+                      suggestion: Suggestion.didYouMean(name, among: ports.map(\.name)))
+    }
+    return try ports.map { port in
+      guard let sizes = shapes[port.name] else { return port }
+      if let shape = port.type.shape {
+        guard shape.count == sizes.count, zip(shape, sizes).allSatisfy({ $0.value ?? $1 == $1 }), sizes.allSatisfy({ $0 >= 0 }) else {
+          throw PareError(.shape, "the shape given for input '\(port.name)'", argument: "shape",
+                          expected: "\(shape)", got: "\(sizes)")
+        }
+      }
+      return Port(port.name, ValueType(port.type.dtype, sizes.map { .fixed($0) }))
+    }
   }
 
   func model() throws -> Model {
     var initializers = try initializers()
-    let ports = try graph.input.filter { initializers[$0.name] == nil }.map { try port($0, "input") }
+    let ports = try ports()
     var nodes = try nodes()
+    try expandIntegerOperators(&initializers, &nodes)
     try collectQuantized(&initializers, &nodes)
     collectConstants(&initializers, &nodes)
     collectCopies(&initializers, &nodes)
@@ -53,7 +86,7 @@ struct GraphImport {
     model.outputs = try outputs(of: model)
     facts.apply(to: &model)
     try model.verified()
-    return model
+    return try model.foldingShapes()
   }
 
   /// Decodes all initializers; integers behind a DequantizeLinear are joined with their grid later.
@@ -78,18 +111,12 @@ struct GraphImport {
   }
 
   private func nodes() throws -> [Node] {
-    let functions = Set(proto.functions.map { "\($0.domain).\($0.name)" })
     var names: Set<String> = []
     return try graph.node.map { proto in
       guard !proto.opType.isEmpty else { throw PareError(.format, "node '\(proto.name)' has no operator") }
       var name = proto.name
       if name.isEmpty { name = proto.output.first { !$0.isEmpty } ?? "" }
       guard !name.isEmpty else { throw PareError(.format, "a node has neither name nor outputs", op: proto.opType) }
-      guard !functions.contains("\(proto.domain).\(proto.opType)") else {
-        throw PareError(
-          .unsupported, "node '\(name)' calls the local function '\(proto.opType)'; local functions are not there",
-          suggestion: "inline them first (onnx.inliner)", layer: name, op: proto.opType)
-      }
       // Names of nodes need not be unique in ONNX; those of layers are.
       var unique = name, count = 1
       while !names.insert(unique).inserted {

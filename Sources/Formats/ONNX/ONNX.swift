@@ -27,8 +27,21 @@ public struct ExportOptions: Sendable {
 /// Read are opsets 7 to 21, external data included; written are opset 17 or the model's, if that is later. What is
 /// read, written and read again is the same model.
 public enum ONNX {
-  /// The opsets that are read.
+  /// The opsets that are read; earlier ones where they make no difference.
   public static let opsets = 7...21
+  /// Operators that are in these earlier opsets what they are in opset 7, so that a model of them alone is read too.
+  private static let unchanged: [(since: Int, operators: Set<String>)] = [
+    (1, ["GlobalAveragePool", "GlobalMaxPool", "Not", "Softplus", "Softsign"]),
+    (6, ["Elu", "HardSigmoid", "InstanceNormalization", "Selu"]),
+  ]
+
+  /// Whether a model of this opset and these operators can be read.
+  static func reads(_ opset: Int, _ operators: [String]) -> Bool {
+    if opsets.contains(opset) { return true }
+    guard opset >= 1, opset < opsets.lowerBound, !operators.isEmpty else { return false }
+    return operators.allSatisfy { name in unchanged.contains { $0.since <= opset && $0.operators.contains(name) } }
+  }
+
   /// The lowest opset that is written; models are brought up to it when they are read.
   static let lowestWritten = 17
   /// protobuf counts a message's bytes in 31 bits.
@@ -39,15 +52,18 @@ public enum ONNX {
   /// Initializers become parameters, by name; an integer initializer behind a DequantizeLinear becomes one parameter
   /// with an integer representation, called as the node's output; so does a floating weight
   /// in a Constant node, and a copy (Identity) of an initializer. Nodes without a name are called as their first output.
+  /// Calls of local functions are inlined; If, Loop and Scan are replaced by what they come to where sizes decide it.
+  /// What shape subgraphs compute from known sizes is a constant.
   ///
+  /// - Parameter shapes: sizes of inputs that the file leaves free.
   /// - Throws: `PareError.notFound` or `.io` for the file, `.format` for damaged contents, `.unsupported` for an
-  ///   operator, opset, element type or construct (If, Loop, local functions) that Pare has not; the error names the
+  ///   operator, opset, element type or construct (an If that the input decides) that Pare has not; the error names the
   ///   file and the node or tensor.
-  public static func load(_ path: String) throws -> Model {
+  public static func load(_ path: String, shapes: [String: [Int]] = [:]) throws -> Model {
     let file = try FileBytes(path)
     do {
       let proto = try file.withBytes { try decode($0) }
-      return try GraphImport(proto, path: path).model()
+      return try GraphImport(proto, path: path, shapes: shapes).model()
     } catch let error as PareError {
       throw error.located(file: path)
     }

@@ -17,6 +17,11 @@ struct OpsetUpgrade {
     var upgrade = OpsetUpgrade(model: model, from: model.opset, target: target, used: model.usedNames)
     upgrade.model.nodes = try model.nodes.flatMap { try upgrade.rewritten($0) }
     upgrade.model.opset = target
+    // What was replaced may have been read by nobody else.
+    let read = Set(upgrade.model.nodes.flatMap(\.inputs) + model.outputs.map(\.name))
+    for name in model.parameters.keys where !read.contains(name) && model.nodes.contains(where: { $0.inputs.contains(name) }) {
+      upgrade.model.parameters[name] = nil
+    }
     model = upgrade.model
   }
 
@@ -60,7 +65,34 @@ struct OpsetUpgrade {
         }
         node.attributes["spatial"] = nil
       }
-    case "Softmax", "LogSoftmax":
+    case "TopK":
+      if crosses(10), let k = try node.int("k") {
+        node.attributes["k"] = .ints([k])
+        try move("k", to: 1, &node)
+      }
+    case "Upsample":
+      // What became of it: nearest or linear, each position scaled by itself.
+      if crosses(10) {
+        try move("scales", to: 1, &node)
+        node.op = "Resize"
+        resize(&node)
+      }
+    case "Resize":
+      if crosses(11) { resize(&node) }
+    case "Scatter":
+      if crosses(11) { node.op = "ScatterElements" }
+    case "DFT":
+      if crosses(20) {
+        if node.attributes["axis"] == nil { node.attributes["axis"] = .int(1) }
+        try move("axis", to: 2, &node)
+      }
+    case "GridSample":
+      if crosses(20), case .string(let mode)? = node.attributes["mode"] {
+        node.attributes["mode"] = .string(mode == "bilinear" ? "linear" : mode == "bicubic" ? "cubic" : mode)
+      }
+    case "GroupNormalization":
+      if crosses(21) { try spreadGroups(&node) }
+    case "Softmax", "LogSoftmax", "Hardmax":
       if crosses(13) { return try rewrittenSoftmax(node) }
     default: break
     }
@@ -75,6 +107,7 @@ struct OpsetUpgrade {
     case .ints(let values): tensor = try Tensor(values.map(Int64.init), shape: Shape([values.count]))
     case .int(let value): tensor = try Tensor([Int64(value)], shape: Shape([]))
     case .float(let value): tensor = try Tensor.full(Shape([]), value, floating)
+    case .floats(let values): tensor = try Tensor(values.map(Float.init), shape: Shape([values.count]))
     default: throw PareError(.format, "attribute '\(attribute)' of \(node.op) '\(node.name)'", expected: "numbers",
                              got: value.kind, layer: node.name, op: node.op)
     }
@@ -82,6 +115,33 @@ struct OpsetUpgrade {
     model.parameters[name] = Parameter(name, tensor, isTrainable: false)
     while node.inputs.count <= index { node.inputs.append("") }
     node.inputs[index] = name
+  }
+
+  /// Resize before opset 11 took scales as its second input and had one way to count positions.
+  private func resize(_ node: inout Node) {
+    node.inputs = [node.inputs.first ?? "", "", node.inputs.count > 1 ? node.inputs[1] : ""]
+    node.attributes["coordinate_transformation_mode"] = .string("asymmetric")
+    node.attributes["nearest_mode"] = .string("floor")
+  }
+
+  /// Before opset 21 GroupNormalization scaled and shifted groups, since then channels.
+  private mutating func spreadGroups(_ node: inout Node) throws {
+    let groups = try node.int("num_groups", default: 1)
+    let channels = try node.input(0).flatMap { try model.shapes()[$0]?.shape?.dropFirst().first?.value }
+    for input in 1...2 {
+      guard let name = node.input(input) else { continue }
+      guard let channels, groups > 0, channels % groups == 0, let parameter = model.parameters[name] else {
+        throw PareError(.unsupported, "GroupNormalization '\(node.name)' with computed scales or channels that are not known",
+                        layer: node.name, op: node.op)
+      }
+      let value = try parameter.value.dense()
+      guard value.shape.dimensions == [groups] else { continue }
+      let own = unique("\(name)_channels")
+      model.parameters[own] = Parameter(
+        own, DenseRepresentation(try value.repeated(channels / groups, axis: 0)), isTrainable: parameter.isTrainable,
+        metadata: parameter.metadata)
+      node.inputs[input] = own
+    }
   }
 
   /// Before opset 13 Softmax ran over all axes from `axis` (default 1) on, as over one.

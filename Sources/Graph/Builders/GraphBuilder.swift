@@ -41,7 +41,11 @@ public final class GraphBuilder {
     return GraphValue(builder: self, name: name)
   }
 
-  func add(_ module: Module, to values: [GraphValue]) throws -> GraphValue {
+  /// Adds a module and returns its first value.
+  func add(_ module: Module, to values: [GraphValue]) throws -> GraphValue { try addAll(module, to: values)[0] }
+
+  /// Adds a module and returns all its values.
+  func addAll(_ module: Module, to values: [GraphValue]) throws -> [GraphValue] {
     guard values.allSatisfy({ $0.builder === self }) else {
       throw PareError(.argument, "\(module.constructor) is applied to a value of another graph")
     }
@@ -50,7 +54,7 @@ public final class GraphBuilder {
       guard let first = values.first, values.count == 1 else {
         throw PareError(.argument, "a row of modules takes one value", got: "\(values.count)")
       }
-      return try modules.reduce(first) { try add($1, to: [$0]) }
+      return [try modules.reduce(first) { try add($1, to: [$0]) }]
     case .layer(let layer):
       guard layer.valueCount.contains(values.count) else {
         throw PareError(.argument, "\(module.constructor): number of values", expected: layer.valueCount.text,
@@ -60,18 +64,40 @@ public final class GraphBuilder {
     }
   }
 
-  private func add(_ layer: Module.LayerPlan, named name: String, to values: [GraphValue]) throws -> GraphValue {
-    var inputs = values.map(\.name)
+  /// Draws a parameter under a name of its own.
+  func parameter(_ key: String, _ plan: Module.ParameterPlan) throws -> String {
+    guard valueNames.insert(key).inserted else { throw PareError(.argument, "two values are called '\(key)'") }
+    parameters[key] = Parameter(key, try draw(plan, key), isTrainable: plan.isTrainable)
+    return key
+  }
+
+  /// Adds a node of one output whose inputs do not stand in the order of values, then parameters.
+  func addNode(_ node: Node) throws -> GraphValue {
+    guard layerNames.insert(node.name).inserted, valueNames.insert(node.outputs[0]).inserted else {
+      throw PareError(.argument, "two layers are called '\(node.name)'", layer: node.name)
+    }
+    nodes.append(node)
+    return GraphValue(builder: self, name: node.outputs[0])
+  }
+
+  private func add(_ layer: Module.LayerPlan, named name: String, to values: [GraphValue]) throws -> [GraphValue] {
+    var drawn: [String] = []
     for plan in layer.parameters {
-      let key = "\(name).\(plan.suffix)"
+      let key = plan.name ?? "\(name).\(plan.suffix)"
       guard valueNames.insert(key).inserted else { throw PareError(.argument, "two values are called '\(key)'", layer: name) }
       parameters[key] = Parameter(key, try draw(plan, key), isTrainable: plan.isTrainable)
-      inputs.append(key)
+      drawn.append(key)
     }
-    guard valueNames.insert(name).inserted else { throw PareError(.argument, "two values are called '\(name)'", layer: name) }
+    let results = [name] + (1..<max(1, layer.outputs)).map { "\(name).\($0)" }
+    for result in results {
+      guard valueNames.insert(result).inserted else { throw PareError(.argument, "two values are called '\(result)'", layer: name) }
+    }
     opset = max(opset, layer.opset)
-    nodes.append(Node(name: name, op: layer.op, inputs: inputs, outputs: [name], attributes: layer.attributes, origin: origin))
-    return GraphValue(builder: self, name: name)
+    let inputs = values.map(\.name)
+    nodes.append(Node(
+      name: name, op: layer.op, inputs: layer.parametersFirst ? drawn + inputs : inputs + drawn, outputs: results,
+      attributes: layer.attributes, origin: origin))
+    return results.map { GraphValue(builder: self, name: $0) }
   }
 
   /// The layer's own name, or the constructor's with its position among the layers of that constructor.
@@ -96,6 +122,8 @@ public final class GraphBuilder {
     switch plan.initial {
     case .given(let tensor): return tensor
     case .constant(let value): return try Tensor.full(shape, value)
+    case .normal(let std):
+      return try Tensor.randn(shape, seed: seed, stream: Philox.stream(named: key)) * std
     case .uniform(let bound):
       var source = RandomSource(seed: seed, name: key)
       return try Tensor((0..<shape.count).map { _ in Float((2 * source.uniform() - 1) * bound) }, shape: shape)

@@ -9,6 +9,8 @@ public struct Module: Sendable {
   public enum Initial: Sendable {
     /// U(-bound, bound) from (seed, parameter name).
     case uniform(bound: Double)
+    /// N(0, std²) from (seed, parameter name).
+    case normal(std: Double)
     case constant(Double)
     /// These values, of any dtype.
     case given(Tensor)
@@ -17,6 +19,8 @@ public struct Module: Sendable {
   /// A parameter of a layer: `suffix` is its name behind the layer's.
   public struct ParameterPlan: Sendable {
     public var suffix: String
+    /// The whole name, where it does not begin with the layer's.
+    public var name: String?
     public var shape: [Int]
     public var initial: Initial
     public var isTrainable: Bool
@@ -26,6 +30,11 @@ public struct Module: Sendable {
       self.shape = shape
       self.initial = initial
       self.isTrainable = isTrainable
+    }
+
+    public init(named name: String, _ shape: [Int], _ initial: Initial, isTrainable: Bool = true) {
+      self.init(name, shape, initial, isTrainable: isTrainable)
+      self.name = name
     }
   }
 
@@ -38,16 +47,22 @@ public struct Module: Sendable {
     public var valueCount: ClosedRange<Int>
     /// The lowest operator set that has the operator in this form.
     public var opset: Int
+    /// How many values the layer gives.
+    public var outputs: Int
+    /// Whether the parameters stand before the values (a table in Gather).
+    public var parametersFirst: Bool
 
     public init(
       _ op: String, _ attributes: [String: Attribute] = [:], parameters: [ParameterPlan] = [],
-      valueCount: ClosedRange<Int> = 1...1, opset: Int = Model.defaultOpset
+      valueCount: ClosedRange<Int> = 1...1, opset: Int = Model.defaultOpset, outputs: Int = 1, parametersFirst: Bool = false
     ) {
       self.op = op
       self.attributes = attributes
       self.parameters = parameters
       self.valueCount = valueCount
       self.opset = opset
+      self.outputs = outputs
+      self.parametersFirst = parametersFirst
     }
   }
 

@@ -9,6 +9,13 @@ extension NN {
   public static func hardswish(name: String? = nil) -> Module { Module("hardswish", name: name, layer: .init("HardSwish")) }
   public static func identity(name: String? = nil) -> Module { Module("identity", name: name, layer: .init("Identity")) }
 
+  /// min(max(x, 0), 6).
+  public static func relu6(name: String? = nil) -> Module {
+    Module("relu6", name: name, layer: .init("Clip", parameters: [
+      .init("min", [], .constant(0), isTrainable: false), .init("max", [], .constant(6), isTrainable: false),
+    ]))
+  }
+
   /// x where positive, else slope times x.
   public static func leakyReLU(slope: Double = 0.01, name: String? = nil) -> Module {
     Module("leaky_relu", name: name, layer: .init("LeakyRelu", ["alpha": .float(slope)]))

@@ -25,12 +25,14 @@ extension NN {
     ], input: [1, 28, 28], seed: seed)
   }
 
-  /// The first layers of a residual network, and with them the size of its images.
-  public enum ResNetStem: String, Sendable, CaseIterable {
-    /// 3x3 convolution, for 32x32.
+  /// The first layers of a network on images, and with them the images' size.
+  public enum ImageStem: String, Sendable, CaseIterable {
+    /// The form for 32x32, whose first layers keep the size.
     case cifar
-    /// 7x7 convolution of stride 2 and max pooling, for 224x224.
+    /// The ImageNet form for 224x224: in residual networks a 7x7 convolution of stride 2 and max pooling.
     case imagenet
+
+    var input: [Int] { self == .cifar ? [3, 32, 32] : [3, 224, 224] }
   }
 
   /// A residual network (He 2016).
@@ -42,7 +44,7 @@ extension NN {
   ///     (50, 152) are the ImageNet form.
   ///   - width: channels of the first stage; nil is 16 or 64.
   public static func resnet(
-    depth: Int, classes: Int = 10, stem: ResNetStem? = nil, width: Int? = nil, seed: UInt64 = 0
+    depth: Int, classes: Int = 10, stem: ImageStem? = nil, width: Int? = nil, seed: UInt64 = 0
   ) throws -> Model {
     try positive("resnet", ("classes", classes), ("width", width ?? 1))
     if let stages = imagenetStages[depth] {
@@ -76,9 +78,9 @@ extension NN {
   }
 
   private static func imagenetResNet(
-    stages: [Int], bottleneck: Bool, classes: Int, stem: ResNetStem, width: Int, seed: UInt64
+    stages: [Int], bottleneck: Bool, classes: Int, stem: ImageStem, width: Int, seed: UInt64
   ) throws -> Model {
-    try graph(input: stem == .cifar ? [3, 32, 32] : [3, 224, 224], seed: seed) { x in
+    try graph(input: stem.input, seed: seed) { x in
       var y = try stem == .cifar
         ? normalized(x, 3, width, kernel: 3, conv: "conv1", norm: "bn1")
         : normalized(x, 3, width, kernel: 7, stride: 2, conv: "conv1", norm: "bn1")

@@ -21,20 +21,20 @@ public enum NN {
 
   /// Returns the model that `body` wires: any layers, sums and concatenations of its value.
   public static func graph(
-    input: [Int]? = nil, seed: UInt64 = 0, _ body: (GraphValue) throws -> GraphValue
+    input: [Int]? = nil, dtype: DType = .f32, seed: UInt64 = 0, _ body: (GraphValue) throws -> GraphValue
   ) throws -> Model {
     let builder = GraphBuilder(seed: seed)
     let end = try body(builder.input(inputName))
-    return try builder.model(inputs: [inputPort(input)], outputs: [end])
+    return try builder.model(inputs: [inputPort(input, dtype)], outputs: [end])
   }
 
   static let inputName = "input"
 
-  static func inputPort(_ sizes: [Int]?) throws -> Port {
+  static func inputPort(_ sizes: [Int]?, _ dtype: DType = .f32) throws -> Port {
     if let sizes, let wrong = sizes.first(where: { $0 < 1 }) {
       throw PareError(.argument, "sizes of the input", argument: "input", expected: "1 or more", got: "\(wrong)")
     }
-    return Port(inputName, ValueType(.f32, sizes.map { [.symbol("N")] + $0.map { .fixed($0) } }))
+    return Port(inputName, ValueType(dtype, sizes.map { [.symbol("N")] + $0.map { .fixed($0) } }))
   }
 
   // MARK: Layers with weights
@@ -121,6 +121,12 @@ public enum NN {
   static func positive(_ constructor: String, _ values: (String, Int)...) throws {
     for (label, value) in values where value < 1 {
       throw PareError(.argument, "\(constructor): \(label)", argument: label, expected: "1 or more", got: "\(value)")
+    }
+  }
+
+  static func multiplier(_ constructor: String, _ width: Double) throws {
+    guard width > 0, width <= 64 else {
+      throw PareError(.argument, "\(constructor): width", argument: "width", expected: "a multiplier above 0, at most 64", got: "\(width)")
     }
   }
 

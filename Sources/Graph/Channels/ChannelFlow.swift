@@ -22,13 +22,17 @@ public struct ChannelFlow {
   /// The operator set of the model.
   public let opset: Int
   private var solver: ChannelSolver
+  /// Which of several axes carries the channels, where it is not the first.
+  private let choices: [ChannelChoice: Int]
   private var mentioned: Set<Mention> = []
 
-  init(_ node: Node, types: [String: ValueType], parameters: Set<String>, opset: Int, solver: consuming ChannelSolver) {
+  init(_ node: Node, types: [String: ValueType], parameters: Set<String>, opset: Int, choices: [ChannelChoice: Int] = [:],
+       solver: consuming ChannelSolver) {
     self.node = node
     self.types = types
     self.parameters = parameters
     self.opset = opset
+    self.choices = choices
     self.solver = solver
   }
 
@@ -60,10 +64,10 @@ public struct ChannelFlow {
 
   public func rank(_ place: Place) -> Int? { shape(place)?.count }
 
-  /// The size of an axis, or nil when it is unknown.
+  /// The size of an axis, or nil when it is unknown, or beyond what is followed.
   public func size(_ place: Place, axis: Int) -> Int? {
-    guard let sizes = shape(place), sizes.indices.contains(axis) else { return nil }
-    return sizes[axis]
+    guard let sizes = shape(place), sizes.indices.contains(axis), let size = sizes[axis], size <= ChannelSolver.greatestAxis else { return nil }
+    return size
   }
 
   /// The known elements of a small integer input.
@@ -75,6 +79,18 @@ public struct ChannelFlow {
 
   /// Whether an input is a parameter (and not a computed value).
   public func isParameter(_ input: Int) -> Bool { name(.input(input)).map(parameters.contains) ?? false }
+
+  /// Returns which of several axes carries channels, from 0, and notes that another could.
+  ///
+  /// - Parameters:
+  ///   - number: of the choice within the node.
+  ///   - place: where the channels are whole.
+  mutating func choice(_ number: Int, among count: Int, at place: Place, axis: Int) -> Int {
+    guard count > 1, let name = name(place) else { return 0 }
+    let choice = ChannelChoice(layer: node.name, number: number)
+    solver.note(choice, count, name, axis)
+    return min(choices[choice] ?? 0, count - 1)
+  }
 
   // MARK: What is declared
 

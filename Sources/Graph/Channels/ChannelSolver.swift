@@ -1,15 +1,38 @@
+/// A place where one of several axes carries channels: a reshape that divides or joins axes.
+struct ChannelChoice: Hashable, Sendable {
+  let layer: String
+  let number: Int
+}
+
 /// Union-find over (value or parameter, axis, position): which positions must vanish together, and which cannot.
 struct ChannelSolver {
   private struct Axis: Hashable {
     let name: String
     let axis: Int
   }
+  /// Longer axes are no channels; their positions are not followed.
+  static let greatestAxis = 1 << 18
+  /// Positions of all axes together that are followed.
+  private static let greatestCount = 1 << 22
+  private var isFull = false
   private var bases: [Axis: Int] = [:]
   /// In the order of first mention.
   private var axes: [(axis: Axis, base: Int, size: Int)] = []
   private var parent: [Int] = []
   private var reasons: [Int: String] = [:]
   private(set) var couplings: [Coupling] = []
+  /// Where another axis could carry the channels: how many there are, and the value whose channels they are.
+  private(set) var choices: [(choice: ChannelChoice, count: Int, name: String, axis: Int)] = []
+
+  mutating func note(_ choice: ChannelChoice, _ count: Int, _ name: String, _ axis: Int) {
+    choices.append((choice, count, name, axis))
+  }
+
+  /// Whether any position of an axis cannot be removed.
+  mutating func isBlocked(_ name: String, _ axis: Int) -> Bool {
+    guard let base = bases[Axis(name: name, axis: axis)], let size = axes.first(where: { $0.base == base })?.size else { return false }
+    return (0..<size).contains { reasons[root(base + $0)] != nil }
+  }
 
   private mutating func base(_ name: String, _ axis: Int, _ size: Int) -> Int {
     let key = Axis(name: name, axis: axis)
@@ -21,6 +44,11 @@ struct ChannelSolver {
     return base
   }
 
+  private mutating func hasRoom(_ count: Int) -> Bool {
+    if parent.count + count > Self.greatestCount { isFull = true }
+    return !isFull
+  }
+
   private mutating func root(_ element: Int) -> Int {
     var root = element
     while parent[root] != root { root = parent[root] }
@@ -30,6 +58,7 @@ struct ChannelSolver {
   }
 
   mutating func tie(_ a: String, _ axisA: Int, _ sizeA: Int, _ first: [Int], _ b: String, _ axisB: Int, _ sizeB: Int, _ second: [Int]) {
+    guard hasRoom(sizeA + sizeB) else { return }
     let x = base(a, axisA, sizeA), y = base(b, axisB, sizeB)
     for (i, j) in zip(first, second) where i < sizeA && j < sizeB {
       let p = root(x + i), q = root(y + j)
@@ -42,6 +71,7 @@ struct ChannelSolver {
   }
 
   mutating func block(_ name: String, _ axis: Int, _ size: Int, _ reason: String) {
+    guard size <= Self.greatestAxis, hasRoom(size) else { return }
     let start = base(name, axis, size)
     for element in start..<(start + size) {
       let root = root(element)
@@ -97,7 +127,7 @@ struct ChannelSolver {
     var slices: [Signature: [ParameterSlice]] = [:]
     for (root, found) in classes.filter({ $0.value.first < .max }).sorted(by: { $0.value.first < $1.value.first }) {
       let signature = Signature(
-        axes: found.slices.map { "\($0.parameter)\u{0}\($0.axis)" }, blocked: reasons[root])
+        axes: found.slices.map { "\($0.parameter)\u{0}\($0.axis)" }, blocked: isFull ? "the model has more channel positions than are followed" : reasons[root])
       if units[signature] == nil {
         order.append(signature)
         slices[signature] = found.slices

@@ -30,10 +30,10 @@ public struct CutContext: Sendable {
 /// What a node becomes after a cut.
 public struct Resized: Sendable {
   public var node: Node
-  /// New elements of small integer constants that the node reads, by input.
-  public var constants: [Int: [Int]]
+  /// New elements of small integer inputs, by input: shapes, sizes of parts. Nil leaves an element as the graph computes it.
+  public var constants: [Int: [Int?]]
 
-  public init(_ node: Node, constants: [Int: [Int]] = [:]) {
+  public init(_ node: Node, constants: [Int: [Int?]] = [:]) {
     self.node = node
     self.constants = constants
   }

@@ -34,7 +34,7 @@ extension Model {
       }
     }
     try model.resizeNodes(kept: kept, before: before)
-    try model.verified()
+    model = try model.eliminatingDead()
     let after = try model.shapes()
     for (name, axes) in kept {
       for (axis, rest) in axes where after[name]?.shape?[axis].value != rest.count {
@@ -92,35 +92,44 @@ extension Model {
   /// Lets every node whose inputs or outputs were cut fix its attributes and shape constants.
   private mutating func resizeNodes(kept: [String: [Int: [Int]]], before: [String: ValueType]) throws {
     let readers = consumers
-    for index in nodes.indices {
-      let node = nodes[index]
-      guard (node.inputs + node.outputs).contains(where: { kept[$0] != nil }) else { continue }
+    var result: [Node] = [], changed: [Node] = []
+    for node in nodes {
+      guard (node.inputs + node.outputs).contains(where: { kept[$0] != nil }) else {
+        result.append(node)
+        continue
+      }
       let cut = CutContext(
         opset: opset, inputs: node.inputs.map { kept[$0] }, outputs: node.outputs.map { kept[$0] },
         inputTypes: node.inputs.map { before[$0] }, outputTypes: node.outputs.map { before[$0] })
       let change = try OperatorRegistry.find(for: node, opset: opset).resized(node, cut)
       var resized = change.node
       for (input, values) in change.constants.sorted(by: { $0.key < $1.key }) {
-        let tensor = try Tensor(values.map(Int64.init), shape: Shape([values.count]))
-        if let name = resized.input(input) {
-          guard let constant = parameters[name] else {
-            throw node.failure(.unsupported, "the cut changes input \(input), which is not a constant of the model")
-          }
-          if readers[name]?.count == 1 {
-            let old = try constant.value.dense()
-            parameters[name]?.value = DenseRepresentation(try tensor.reshaped(old.shape).converted(to: old.dtype))
-            continue
-          }
+        let tensor = try Tensor(values.map { Int64($0 ?? 0) }, shape: Shape([values.count]))
+        if let name = resized.input(input), let constant = parameters[name], readers[name]?.count == 1 {
+          let old = try constant.value.dense()
+          parameters[name]?.value = DenseRepresentation(try tensor.reshaped(old.shape).converted(to: old.dtype))
+          continue
         }
-        // Shared with other nodes, or not there before: the node gets its own.
+        // Shared with other nodes, computed from shapes, or not there before: the node gets its own.
         let own = fresh("\(node.name).sizes")
         parameters[own] = Parameter(own, tensor, isTrainable: false)
         while resized.inputs.count <= input { resized.inputs.append("") }
-        resized.inputs[input] = own
+        if values.contains(where: { $0 == nil }), let computed = resized.input(input) {
+          // Elements that only the run knows stay; the others are put over them.
+          let mask = fresh("\(node.name).cut")
+          parameters[mask] = Parameter(mask, try Tensor(values.map { $0 != nil }, shape: Shape([values.count])), isTrainable: false)
+          let name = fresh("\(node.name).shape")
+          result.append(Node(name: name, op: "Where", inputs: [mask, own, computed], outputs: [name]))
+          resized.inputs[input] = name
+        } else {
+          resized.inputs[input] = own
+        }
       }
-      nodes[index] = resized
-      dropUnreadParameters(of: node)
+      result.append(resized)
+      changed.append(node)
     }
+    nodes = result
+    for node in changed { dropUnreadParameters(of: node) }
   }
 
   /// Returns `name`, or the first of `name.2`, `name.3`, ... that nothing is called yet.

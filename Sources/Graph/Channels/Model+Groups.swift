@@ -10,10 +10,38 @@ extension Model {
     try requireInputShape(for: "finding channel groups")
     let types = try shapes()
     let names = Set(parameters.keys)
+    var solver = try solved(types, names, [:])
+    var best = solver.groups(parameters: names)
+    var choices: [ChannelChoice: Int] = [:], trials = 0
+    // Where nothing can be removed, another axis of a reshape is tried; what frees more layers, or more units, stays.
+    for (choice, count, name, axis) in solver.choices {
+      guard solver.isBlocked(name, axis) else { continue }
+      for option in 1..<count where trials * nodes.count < Self.trialLimit {
+        trials += 1
+        var other = try solved(types, names, choices.merging([choice: option]) { $1 })
+        let found = other.groups(parameters: names)
+        guard Self.freedom(found) > Self.freedom(best) else { continue }
+        choices[choice] = option
+        (solver, best) = (other, found)
+      }
+    }
+    return best
+  }
+
+  /// Bounds the time that searching takes: nodes looked at again.
+  private static let trialLimit = 200_000
+
+  /// How much can be removed: layers, then units.
+  private static func freedom(_ groups: [ChannelGroup]) -> (Int, Int) {
+    let free = groups.filter { $0.blocked == nil && $0.units.count > 1 }
+    return (Set(free.flatMap(\.layers)).count, free.reduce(0) { $0 + $1.units.count })
+  }
+
+  private func solved(_ types: [String: ValueType], _ names: Set<String>, _ choices: [ChannelChoice: Int]) throws -> ChannelSolver {
     var solver = ChannelSolver()
     for node in nodes {
       let op = try OperatorRegistry.find(for: node, opset: opset)
-      var flow = ChannelFlow(node, types: types, parameters: names, opset: opset, solver: solver)
+      var flow = ChannelFlow(node, types: types, parameters: names, opset: opset, choices: choices, solver: solver)
       solver = ChannelSolver()
       try op.channels(node, &flow)
       solver = flow.finished()
@@ -21,11 +49,11 @@ extension Model {
     for (ports, what) in [(inputs, "input"), (outputs, "output")] {
       for port in ports {
         for (axis, size) in (types[port.name]?.shape ?? []).enumerated() {
-          if let size = size.value { solver.block(port.name, axis, size, "it is the model's \(what) '\(port.name)'") }
+          if let size = size.value, size <= ChannelSolver.greatestAxis { solver.block(port.name, axis, size, "it is the model's \(what) '\(port.name)'") }
         }
       }
     }
-    return solver.groups(parameters: names)
+    return solver
   }
 
   /// The name of the first group of which each layer makes channels.

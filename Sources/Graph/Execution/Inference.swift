@@ -7,27 +7,25 @@ extension Model {
   ///
   /// - Parameter batch: the size that stands for a free first axis of the inputs; nil leaves it a symbol.
   /// - Throws: `shape` naming the node where sizes do not fit; `argument` naming `input` where they are not known.
-  public func shapes(batch: Int? = nil) throws -> [String: ValueType] {
-    var known: [String: ValueType] = [:]
+  public func shapes(batch: Int? = nil) throws -> [String: ValueType] { try analysis(batch: batch).types }
+
+  /// Returns what is known of every value, shape subgraphs computed. Throws as `shapes`.
+  package func analysis(batch: Int? = nil) throws -> ShapeAnalysis {
+    var known = ShapeAnalysis(opset: opset)
     for (name, parameter) in parameters {
-      known[name] = parameter.isTrainable || !(parameter.value is DenseRepresentation)
-        ? ValueType(.f32, parameter.shape.map { .fixed($0) })
-        : ValueType(of: try parameter.value.dense())
-      if parameter.isTrainable, let dense = parameter.value as? DenseRepresentation {
-        known[name]?.dtype = dense.tensor.dtype
+      let dense = parameter.value as? DenseRepresentation
+      if let tensor = dense?.tensor, !parameter.isTrainable {
+        known.add(name, ValueType(of: tensor), tensor)
+      } else {
+        known.add(name, ValueType(dense?.tensor.dtype ?? .f32, parameter.shape.map { .fixed($0) }))
       }
     }
     for port in inputs {
-      var type = port.type
-      if let batch, let first = type.shape?.first, first.value == nil { type.shape?[0] = .fixed(batch) }
-      known[port.name] = type
+      var port = port
+      if let batch, let first = port.type.shape?.first, first.value == nil { port.type.shape?[0] = .fixed(batch) }
+      known.add(port)
     }
-    let context = OperatorContext(opset: opset)
-    for node in nodes {
-      let op = try OperatorRegistry.find(for: node, opset: opset)
-      let types = try op.inferred(node, node.inputs.map { $0.isEmpty ? nil : known[$0] }, context)
-      for (name, type) in zip(node.outputs, types) where !name.isEmpty { known[name] = type }
-    }
+    for node in nodes { try known.add(node) }
     return known
   }
 
@@ -42,6 +40,27 @@ extension Model {
     let names = inputs.filter { $0.type.shape?.dropFirst().allSatisfy { $0.value != nil } != true }.map(\.name)
     throw PareError(.argument, "\(purpose) needs the sizes of '\(names.joined(separator: "', '"))'", argument: "input",
                     suggestion: "give input={channels, height, width} or run the model on data first")
+  }
+
+  /// Returns the model with free sizes of its inputs fixed.
+  ///
+  /// - Throws: `argument` for a name that is no input, `shape` for sizes that do not fit.
+  package func fixing(_ shapes: [String: [Int]]) throws -> Model {
+    var model = self
+    for (name, sizes) in shapes.sorted(by: { $0.key < $1.key }) {
+      guard let index = inputs.firstIndex(where: { $0.name == name }) else {
+        throw PareError(.argument, "the model has no input '\(name)'", argument: "shape",
+                        suggestion: Suggestion.didYouMean(name, among: inputs.map(\.name)))
+      }
+      if let shape = inputs[index].type.shape {
+        guard shape.count == sizes.count, zip(shape, sizes).allSatisfy({ $0.value ?? $1 == $1 }) else {
+          throw PareError(.shape, "the shape given for input '\(name)'", argument: "shape", expected: "\(shape)", got: "\(sizes)")
+        }
+      }
+      model.inputs[index].type.shape = sizes.map { .fixed($0) }
+    }
+    if !shapes.isEmpty { _ = try model.shapes() }
+    return model
   }
 
   /// Returns the model with the sizes of its inputs taken from data, where it had none; the first axis stays the batch.

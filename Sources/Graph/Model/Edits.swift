@@ -49,13 +49,16 @@ extension Model {
     public init() {}
   }
 
-  /// Returns the model with the values of a state dict. PyTorch's `num_batches_tracked` counters are passed over.
+  /// What state dicts hold beside parameters: PyTorch's counters of batches, and the numbers of positions.
+  private static let counters = ["num_batches_tracked", "position_ids"]
+
+  /// Returns the model with the values of a state dict. Counters that PyTorch keeps beside parameters are passed over.
   ///
   /// - Parameter strict: whether anything missing, unexpected or mismatched is an error that lists all of it.
   public func loading(_ tensors: OrderedDictionary<String, Tensor>, strict: Bool = true) throws -> (Model, LoadReport) {
     var report = LoadReport()
     var values: [String: Tensor] = [:]
-    for (name, tensor) in tensors where !name.hasSuffix("num_batches_tracked") {
+    for (name, tensor) in tensors where !Self.counters.contains(where: name.hasSuffix) {
       guard let parameter = parameters[name] else {
         report.unexpected.append(name)
         continue

@@ -39,7 +39,7 @@ public struct ValueType: Sendable, Hashable {
   /// The type of a tensor; a small integer tensor's elements count as known.
   public init(of tensor: Tensor) {
     self.init(tensor.dtype, tensor.shape.map { .fixed($0) })
-    if [DType.i64, .i32].contains(tensor.dtype), tensor.rank <= 1, tensor.count <= Self.contentLimit {
+    if [DType.i64, .i32, .bool].contains(tensor.dtype), tensor.rank <= 1, tensor.count <= Self.contentLimit {
       contents = try? tensor.values(as: Int64.self).map { .fixed(Int($0)) }
     }
     if tensor.dtype.isFloating, tensor.rank <= 1, tensor.count <= Self.contentLimit { numbers = try? tensor.scalars() }

@@ -12,17 +12,19 @@ struct BatchNormalizationOperator: Operator {
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
     let x = try inputs.required(0, node)
-    guard node.outputs.count == 1, try !node.flag("training_mode") else {
-      throw node.failure(.unsupported, "training_mode and outputs of statistics", suggestion: "export the model in inference mode")
+    let isTraining = try node.flag("training_mode")
+    guard node.outputs.count == 1 || (isTraining && node.outputs.count <= 3) else {
+      throw node.failure(.unsupported, "outputs of statistics without training_mode", suggestion: "export the model in inference mode")
     }
-    guard let shape = x.shape else { return [ValueType(x.dtype, nil)] }
+    guard let shape = x.shape else { return node.outputs.map { _ in ValueType(x.dtype, nil) } }
     guard shape.count >= 2 else { throw node.failure(.shape, "input", expected: "rank 2 or more", got: "\(shape)") }
     for index in 1...4 {
       if let sizes = try inputs.required(index, node).shape, let channels = shape[1].value, sizes != [.fixed(channels)] {
         throw node.failure(.shape, "input \(index)", expected: "[\(channels)]", got: "\(sizes)")
       }
     }
-    return [ValueType(x.dtype, shape)]
+    let statistics = ValueType(try inputs.required(3, node).dtype, [shape[1]])
+    return [ValueType(x.dtype, shape), statistics, statistics]
   }
 
   func forward(_ node: Node, _ inputs: [Tensor?], _ context: inout ExecutionContext) throws -> [Tensor] {
@@ -37,6 +39,16 @@ struct BatchNormalizationOperator: Operator {
       guard let follows else { return [y] }
       let sum = try y + follows
       return [context.epilogue.relu ? try sum.relu() : sum]
+    }
+    if try node.flag("training_mode") {
+      // Statistics of the batch, written into the graph: the running ones are outputs, their variance the batch's own.
+      let momentum = try node.float("momentum", default: 0.9)
+      let (y, batchMean, batchVariance) = try x.batchNormTraining(
+        scale: scale, shift: shift, epsilon: epsilon, residual: residual, relu: relu)
+      return try finished(y) + [
+        mean * momentum + batchMean.converted(to: mean.dtype) * (1 - momentum),
+        variance * momentum + batchVariance.converted(to: variance.dtype) * (1 - momentum),
+      ]
     }
     guard context.isTraining else {
       return try finished(

@@ -5,20 +5,14 @@ import Tensor
 struct CastOperator: Operator {
   static let name = "Cast"
 
-  /// ONNX's `TensorProto.DataType` numbers.
-  private static let types: [Int: DType] = [
-    1: .f32, 2: .u8, 3: .i8, 5: .i16, 6: .i32, 7: .i64, 9: .bool, 10: .f16, 11: .f64, 16: .bf16,
-  ]
-
   private func target(_ node: Node) throws -> DType {
     guard let code = try node.int("to") else { throw node.failure(.format, "attribute 'to' is missing", argument: "to") }
-    guard let dtype = Self.types[code] else { throw node.failure(.unsupported, "element type \(code)", argument: "to") }
-    return dtype
+    return try ElementTypes.dtype(code, node, "to")
   }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
     let x = try inputs.required(0, node), target = try target(node)
-    let isInteger = [DType.i64, .i32].contains(target) && [DType.i64, .i32].contains(x.dtype)
+    let isInteger = [DType.i64, .i32].contains(target) && [DType.i64, .i32, .bool].contains(x.dtype)
     return [ValueType(target, x.shape, contents: isInteger ? x.contents : nil)]
   }
 

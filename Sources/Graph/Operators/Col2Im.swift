@@ -8,7 +8,11 @@ struct Col2ImOperator: Operator {
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
     let x = try inputs.required(0, node)
-    guard let shape = x.shape, shape.count == 3, let sizes = try inputs.required(1, node).contents,
+    let image = try inputs.required(1, node)
+    if let shape = x.shape, let count = image.fixedShape?.first, count <= 8, try image.contents == nil || inputs.required(2, node).contents == nil {
+      return [ValueType(x.dtype, [shape[0], .symbol("\(node.name)_1")] + (0..<count).map { .symbol("\(node.name)_\($0 + 2)") })]
+    }
+    guard let shape = x.shape, shape.count == 3, let sizes = image.contents,
           let block = try inputs.required(2, node).contents?.compactMap(\.value), block.count == sizes.count
     else { return [ValueType(x.dtype, nil)] }
     let patch = try checkedProduct(block, node)

@@ -13,6 +13,8 @@ struct DFTOperator: Operator {
     if context.opset < 20 { known = try node.int("axis", default: 1) } else if node.has(2) { known = inputs.optional(2)?.contents?.first?.value }
     shape[shape.count - 1] = 2
     guard let known, !node.has(1) || inputs.optional(1)?.contents != nil else {
+      // Whichever axis it is, its size stays.
+      if try !node.has(1) && !node.flag("onesided") { return [ValueType(x.dtype, shape)] }
       return [ValueType(x.dtype, shape.indices.map { $0 == shape.count - 1 ? 2 : .symbol("\(node.name)_\($0)") })]
     }
     let axis = try normalized(known, rank: shape.count, node)

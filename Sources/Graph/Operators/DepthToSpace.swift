@@ -30,7 +30,16 @@ struct DepthToSpaceOperator: Operator {
     return [try y.reshaped([n, c, h * b, w * b] as Shape)]
   }
 
-  func channels(_ node: Node, _ flow: inout ChannelFlow) throws { flow.tie(.input(0), axis: 0, .output(0), axis: 0) }
+  /// A channel goes with the block of channels that it is made of.
+  func channels(_ node: Node, _ flow: inout ChannelFlow) throws {
+    flow.tie(.input(0), axis: 0, .output(0), axis: 0)
+    let b = try blockSize(node)
+    guard let made = flow.size(.output(0), axis: 1), let channels = flow.size(.input(0), axis: 1), channels == made * b * b else {
+      return flow.blockAll("the channels of \(node.op) '\(node.name)' are not known")
+    }
+    let isBlocked = try node.string("mode", default: "DCR") == "CRD", all = Array(0..<channels)
+    flow.tie(.input(0), axis: 1, at: all, .output(0), axis: 1, at: all.map { isBlocked ? $0 / (b * b) : $0 % made })
+  }
 }
 
 /// The attribute 'blocksize', bounded so that its square is a number.

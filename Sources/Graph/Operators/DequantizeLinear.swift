@@ -11,11 +11,11 @@ struct DequantizeLinearOperator: Operator {
   }
 
   func forward(_ node: Node, _ inputs: [Tensor?], _ context: inout ExecutionContext) throws -> [Tensor] {
-    let x = try inputs.required(0, node), grid = try Grid(node, inputs, rank: x.rank, default: x.dtype)
+    let x = try inputs.required(0, node), grid = try Grid(node, inputs, sizes: x.shape, default: x.dtype)
     if x.dtype.isFloating {
       return [try (x - grid.zero.converted(to: x.dtype)) * grid.scale.converted(to: x.dtype)]
     }
-    return [try (x.converted(to: .f32) - grid.zero) * grid.scale]
+    return [try ((x.converted(to: .f32) - grid.zero) * grid.scale).converted(to: inputs.required(1, node).dtype)]
   }
 
   func channels(_ node: Node, _ flow: inout ChannelFlow) throws { try flow.grid(node) }

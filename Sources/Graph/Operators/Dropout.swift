@@ -20,6 +20,10 @@ struct DropoutOperator: Operator {
     let x = try inputs.required(0, node)
     let ratio = try inputs.optional(1)?.item() ?? node.float("ratio", default: 0.5)
     guard (0..<1).contains(ratio) else { throw node.failure(.argument, "ratio \(ratio)", argument: "ratio", expected: "0 up to, but not, 1") }
+    guard try context.isTraining || ratio == 0 || inputs.optional(2)?.item() ?? 0 == 0 else {
+      throw node.failure(.unsupported, "training_mode outside of training", argument: "training_mode", expected: "false",
+                         suggestion: "export the model in inference mode")
+    }
     let maskType: DType = context.opset < 10 ? x.dtype : .bool
     guard context.isTraining, ratio > 0 else {
       return node.outputs.count > 1 ? [x, try Tensor.ones(x.shape, maskType)] : [x]

@@ -5,6 +5,7 @@ import Tensor
 struct EqualOperator: BinaryOperator {
   static let name = "Equal"
   func result(_ dtype: DType) -> DType { .bool }
+  func apply(_ a: Int, _ b: Int) -> Int? { a == b ? 1 : 0 }
   func apply(_ node: Node, _ a: Tensor, _ b: Tensor) throws -> Tensor { try a.eq(b) }
 }
 

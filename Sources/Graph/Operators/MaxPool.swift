@@ -13,11 +13,19 @@ struct MaxPoolOperator: PoolOperator {
         kernel: window.kernel, strides: window.strides, padding: padding, dilations: window.dilations,
         ceil: window.isCeil)]
     }
-    guard try node.int("storage_order", default: 0) == 0 else {
-      throw node.failure(.unsupported, "positions in column-major order", argument: "storage_order", expected: "0")
-    }
-    let (y, positions) = try x.maxPoolWithIndices(
+    var (y, positions) = try x.maxPoolWithIndices(
       kernel: window.kernel, strides: window.strides, padding: padding, dilations: window.dilations, ceil: window.isCeil)
+    if try node.flag("storage_order") {
+      // Column-major: the first spatial axis runs fastest.
+      let sizes = Array(x.shape[2...])
+      var rest = positions, columnMajor = try Tensor.zeros(positions.shape, .i64)
+      for axis in sizes.indices.reversed() {
+        let stride = sizes[..<axis].reduce(1, *)
+        columnMajor = try columnMajor + rest.mod(Double(sizes[axis])) * Double(stride)
+        rest = try rest.floorDivide(Double(sizes[axis]))
+      }
+      positions = columnMajor
+    }
     // ONNX counts through samples and channels.
     let plane = try Shape(Array(x.shape[2...])).count, planes = x.shape[0] * x.shape[1]
     let offsets = try Tensor.arange(count: planes, step: Double(plane), dtype: .f64).converted(to: .i64)

@@ -1,7 +1,7 @@
 import Support
 import Tensor
 
-/// Puts a constant around a value: begins then ends per axis (attribute before opset 11, input since; `axes` since 18).
+/// Puts a constant, or what `mode` says, around a value: begins then ends per axis (attribute before opset 11, input since; `axes` since 18).
 struct PadOperator: Operator {
   static let name = "Pad"
   var precision: PrecisionPolicy { .follows }
@@ -9,9 +9,7 @@ struct PadOperator: Operator {
 
   /// Begin and end for every axis.
   private func spread(_ node: Node, pads: [Int], axes: [Int]?, rank: Int) throws -> [(Int, Int)] {
-    guard try node.string("mode", default: "constant") == "constant" else {
-      throw node.failure(.unsupported, "mode \(try node.string("mode", default: ""))", argument: "mode", expected: "constant")
-    }
+    _ = try mode(node)
     let axes = try normalized(axes ?? Array(0..<rank), rank: rank, node)
     guard pads.count == 2 * axes.count, pads.allSatisfy({ abs($0) <= 1 << 24 }) else {
       throw node.failure(.shape, "pads", argument: "pads", expected: "\(2 * axes.count) numbers", got: "\(pads.count)")
@@ -19,6 +17,14 @@ struct PadOperator: Operator {
     var result = Array(repeating: (0, 0), count: rank)
     for (place, axis) in axes.enumerated() { result[axis] = (pads[place], pads[place + axes.count]) }
     return result
+  }
+
+  private func mode(_ node: Node) throws -> Tensor.PaddingMode {
+    let text = try node.string("mode", default: "constant")
+    guard let mode = Tensor.PaddingMode(rawValue: text) else {
+      throw node.failure(.argument, "attribute 'mode'", argument: "mode", expected: "constant, reflect, edge or wrap", got: text)
+    }
+    return mode
   }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
@@ -42,7 +48,7 @@ struct PadOperator: Operator {
     }
     let spread = try spread(node, pads: pads, axes: integers("axes", input: 3, node, inputs), rank: x.rank)
     let value = try inputs.optional(2)?.item() ?? node.float("value", default: 0)
-    return [try x.padded(spread.map(\.0) + spread.map(\.1), value: value)]
+    return [try x.padded(spread.map(\.0) + spread.map(\.1), mode: mode(node), value: value)]
   }
 
   func channels(_ node: Node, _ flow: inout ChannelFlow) throws {

@@ -10,11 +10,17 @@ struct QuantizeLinearOperator: Operator {
   var arity: ClosedRange<Int> { 2...3 }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
-    [ValueType(inputs.optional(2)?.dtype ?? .u8, try inputs.required(0, node).shape)]
+    [ValueType(try inputs.optional(2)?.dtype ?? target(node), try inputs.required(0, node).shape)]
+  }
+
+  /// Without a zero point an attribute of opset 21 may name the type.
+  private func target(_ node: Node) throws -> DType {
+    let code = try node.int("output_dtype", default: 0)
+    return code == 0 ? .u8 : try ElementTypes.dtype(code, node, "output_dtype")
   }
 
   func forward(_ node: Node, _ inputs: [Tensor?], _ context: inout ExecutionContext) throws -> [Tensor] {
-    let x = try inputs.required(0, node), grid = try Grid(node, inputs, rank: x.rank, default: .u8)
+    let x = try inputs.required(0, node), grid = try Grid(node, inputs, sizes: x.shape, default: target(node))
     let limits = try Grid.limits(grid.dtype, node)
     func rounded(_ x: Tensor) throws -> Tensor {
       try ((x.converted(to: .f32) / grid.scale).round() + grid.zero).clip(min: limits.lowerBound, max: limits.upperBound)

@@ -6,6 +6,7 @@ struct ReduceLogSumExpOperator: ReduceOperator {
   static let name = "ReduceLogSumExp"
 
   func reduce(_ x: Tensor, _ axes: [Int], keeps: Bool) throws -> Tensor {
+    if x.count == 0 { return try x.reducedFromNothing(axes, keeps: keeps, -.infinity) }
     // Any number may be taken out of the sum; the largest keeps every exponential at most 1.
     let top = try x.detached().max(axes: axes, keepDims: true)
     let shift = try Tensor.where(top.isFinite(), top, Tensor.scalar(0, x.dtype))

@@ -9,7 +9,10 @@ struct ReshapeOperator: Operator {
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
     let x = try inputs.required(0, node)
-    guard let target = try target(node, inputs) else { return [ValueType(x.dtype, nil)] }
+    guard let target = try target(node, inputs) else {
+      guard let rank = inputs.optional(1)?.fixedShape?.first, rank <= 64 else { return [ValueType(x.dtype, nil)] }
+      return [ValueType(x.dtype, (0..<rank).map { .symbol("\(node.name)_\($0)") })]
+    }
     let isCopy = try !node.flag("allowzero")
     var result: [Dimension] = []
     for (place, size) in target.enumerated() {
@@ -75,7 +78,7 @@ struct ReshapeOperator: Operator {
   func resized(_ node: Node, _ cut: CutContext) throws -> Resized {
     let attribute = try node.ints("shape")
     guard let target = attribute.map({ $0.map { Dimension.fixed($0) } }) ?? cut.input(1)?.contents else { return Resized(node) }
-    var sizes = target.map { $0.value ?? -1 }
+    var sizes = target.map(\.value)
     var isChanged = false
     for axis in target.indices {
       guard let kept = cut.kept(output: 0, axis: axis), let size = target[axis].value, size > 0 else { continue }
@@ -85,7 +88,7 @@ struct ReshapeOperator: Operator {
     guard isChanged else { return Resized(node) }
     guard attribute != nil else { return Resized(node, constants: [1: sizes]) }
     var node = node
-    node.attributes["shape"] = .ints(sizes)
+    node.attributes["shape"] = .ints(sizes.compactMap { $0 })
     return Resized(node)
   }
 }

@@ -56,10 +56,17 @@ struct ResizeOperator: Operator {
     _ = try interpolation(node, context.opset)
     guard let shape = x.shape else { return [ValueType(x.dtype, nil)] }
     let place = isOld(node, context.opset) ? 1 : 2
-    let sizes = inputs.optional(3)?.contents?.compactMap(\.value)
+    let given = inputs.optional(3)?.contents, axes = try axes(node, rank: shape.count)
+    if let given, given.count == axes.count, given.contains(where: { $0.value == nil }) {
+      // Some sizes are free: each axis has the one that is written for it.
+      var result = shape
+      let isStretched = try node.string("keep_aspect_ratio_policy", default: "stretch") == "stretch"
+      for (axis, size) in zip(axes, given) { result[axis] = isStretched ? size : .symbol("\(node.name)_\(axis)") }
+      return [ValueType(x.dtype, result)]
+    }
+    let sizes = given?.compactMap(\.value)
     let scales = inputs.optional(place)?.numbers.flatMap { $0.isEmpty ? nil : $0 }
     guard let plan = try plan(node, shape.map(\.value), scales: sizes == nil ? scales : nil, sizes: sizes) else {
-      let axes = try axes(node, rank: shape.count)
       return [ValueType(x.dtype, shape.indices.map { axes.contains($0) ? .symbol("\(node.name)_\($0)") : shape[$0] })]
     }
     var result = shape

@@ -85,9 +85,17 @@ struct SliceOperator: Operator {
     }
     let sliced = try node.ints("axes") ?? flow.contents(3) ?? (node.has(3) ? nil : Array(0..<rank))
     guard let sliced else { return flow.blockAll("\(node.op) '\(node.name)' takes axes that are not known") }
-    let cut = Set(try normalized(sliced, rank: rank, node))
+    let places = try normalized(Array(sliced.prefix(rank)), rank: rank, node)
     for axis in 0..<rank {
-      if cut.contains(axis), flow.size(.input(0), axis: axis) != flow.size(.output(0), axis: axis) {
+      if let place = places.firstIndex(of: axis), flow.size(.input(0), axis: axis) != flow.size(.output(0), axis: axis) {
+        if let size = flow.size(.input(0), axis: axis), let count = flow.size(.output(0), axis: axis), count > 0,
+           try (node.ints("steps") ?? flow.contents(4))?[place] ?? (node.has(4) ? 0 : 1) == 1,
+           let start = try (node.ints("starts") ?? flow.contents(1))?[place] {
+          // A run of positions: what stands outside of it ends here.
+          let first = Swift.min(Swift.max(start < 0 ? start + size : start, 0), size - count)
+          flow.tie(.input(0), axis: axis, at: Array(first..<(first + count)), .output(0), axis: axis, at: Array(0..<count))
+          continue
+        }
         let reason = "\(node.op) '\(node.name)' takes positions of axis \(axis) by number"
         flow.block(.input(0), axis: axis, reason)
         flow.block(.output(0), axis: axis, reason)
@@ -96,6 +104,30 @@ struct SliceOperator: Operator {
       }
     }
   }
+
+  func resized(_ node: Node, _ cut: CutContext) throws -> Resized {
+    guard let shape = cut.input(0)?.fixedShapeOfKnown, var starts = cut.input(1)?.contents?.map(\.value),
+          var ends = cut.input(2)?.contents?.map(\.value), starts.count == ends.count
+    else { return Resized(node) }
+    let axes = try normalized(cut.input(3)?.contents?.compactMap(\.value) ?? Array(0..<starts.count), rank: shape.count, node)
+    var isChanged = false
+    for (place, axis) in axes.enumerated() where place < starts.count {
+      guard let kept = cut.kept(input: 0, axis: axis), let size = shape[axis], let start = starts[place], let end = ends[place],
+            let count = cut.output(0)?.shape?[axis].value, count != size
+      else { continue }
+      let first = Swift.min(Swift.max(start < 0 ? start + size : start, 0), size)
+      let last = Swift.min(Swift.max(end < 0 ? end + size : end, 0), size)
+      starts[place] = kept.count { $0 < first }
+      ends[place] = kept.count { $0 < last }
+      isChanged = true
+    }
+    return isChanged ? Resized(node, constants: [1: starts, 2: ends]) : Resized(node)
+  }
+}
+
+extension ValueType {
+  /// The sizes, unknown ones as nil.
+  fileprivate var fixedShapeOfKnown: [Int?]? { shape?.map(\.value) }
 }
 
 @section("pare_operators") @used private let entry: OperatorEntry = { operatorEntry(SliceOperator.self) }

@@ -24,7 +24,15 @@ struct SpaceToDepthOperator: Operator {
     return [try x.reshaped([n, c, h, b, w, b] as Shape).permuted([0, 3, 5, 1, 2, 4]).reshaped([n, c * b * b, h, w] as Shape)]
   }
 
-  func channels(_ node: Node, _ flow: inout ChannelFlow) throws { flow.tie(.input(0), axis: 0, .output(0), axis: 0) }
+  /// A channel goes with the channels that its positions become.
+  func channels(_ node: Node, _ flow: inout ChannelFlow) throws {
+    flow.tie(.input(0), axis: 0, .output(0), axis: 0)
+    guard let channels = flow.size(.input(0), axis: 1), let made = flow.size(.output(0), axis: 1) else {
+      return flow.blockAll("the channels of \(node.op) '\(node.name)' are not known")
+    }
+    let all = Array(0..<made)
+    flow.tie(.input(0), axis: 1, at: all.map { $0 % channels }, .output(0), axis: 1, at: all)
+  }
 }
 
 @section("pare_operators") @used private let entry: OperatorEntry = { operatorEntry(SpaceToDepthOperator.self) }

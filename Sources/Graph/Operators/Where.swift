@@ -12,7 +12,18 @@ struct WhereOperator: Operator {
       throw node.failure(.dtype, "operands", expected: "bool and one dtype", got: "\(mask.dtype), \(a.dtype) and \(b.dtype)")
     }
     guard let x = mask.shape, let y = a.shape, let z = b.shape else { return [ValueType(a.dtype, nil)] }
-    return [ValueType(a.dtype, try broadcast(broadcast(x, y, node), z, node))]
+    var type = ValueType(a.dtype, try broadcast(broadcast(x, y, node), z, node))
+    if let count = type.shape.map({ $0.isEmpty ? 1 : $0.count == 1 ? $0[0].value : nil }) ?? nil, count <= ValueType.contentLimit,
+       let chosen = mask.contents, let p = a.contents, let q = b.contents {
+      func at(_ list: [Dimension], _ place: Int) -> Dimension { list[list.count == 1 ? 0 : place] }
+      if [chosen, p, q].allSatisfy({ $0.count == 1 || $0.count == count }) {
+        type.contents = (0..<count).map { place in
+          let yes = at(p, place), no = at(q, place)
+          return at(chosen, place).value.map { $0 != 0 ? yes : no } ?? (yes == no ? yes : .symbol("\(node.name)_\(place)"))
+        }
+      }
+    }
+    return [type]
   }
 
   func forward(_ node: Node, _ inputs: [Tensor?], _ context: inout ExecutionContext) throws -> [Tensor] {

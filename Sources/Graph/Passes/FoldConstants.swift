@@ -30,6 +30,30 @@ extension Model {
     return try model.eliminatingDead()
   }
 
+  /// Returns the model with what its shape subgraphs compute in their place: integers and truth values that follow from
+  /// constants and known sizes become constants. Names of values stay.
+  package func foldingShapes() throws -> Model {
+    let values = try analysis().values
+    var model = self
+    let ends = Set(outputs.map(\.name))
+    var folded: Set<String> = []
+    model.nodes = nodes.filter { node in
+      let mine = node.outputs.filter { !$0.isEmpty }
+      let isKnown = node.op != "Constant" && mine.allSatisfy { name in
+        values[name].map { !$0.dtype.isFloating } ?? false && !ends.contains(name)
+      }
+      if isKnown { folded.formUnion(mine) }
+      return !isKnown
+    }
+    guard !folded.isEmpty else { return self }
+    // In the order of the nodes, only what the others read.
+    let read = Set(model.nodes.flatMap(\.inputs))
+    for name in nodes.flatMap(\.outputs) where folded.contains(name) && read.contains(name) {
+      if let value = values[name] { model.parameters[name] = Parameter(name, value, isTrainable: false) }
+    }
+    return try model.eliminatingDead()
+  }
+
   /// Returns the model without nodes whose results nobody reads, and without parameters that nobody reads.
   public func eliminatingDead() throws -> Model {
     var model = self

@@ -118,7 +118,9 @@ extension LayerKernel {
 
 /// The kernels that a session chooses from.
 package enum LayerKernels {
-  package static let all: [any LayerKernel.Type] = []
+  package static let all: [any LayerKernel.Type] = [
+    SparseConvolution.self, BlockConvolution.self, SparseIntegerConvolution.self, SparseLinear.self, CodedLinear.self,
+  ]
 
   /// The fastest kernel for a task, if one is faster than the dense layer.
   static func best(

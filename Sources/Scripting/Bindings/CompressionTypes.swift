@@ -150,26 +150,48 @@ enum CompressionTypes {
       })
   }
 
+  /// `metric=` of functions that measure.
+  static let metricOption = ParameterSpec.function(
+    "metric", optional: true, doc: "A metric's name, or function(outputs, labels) return number end: measured beside accuracy, on the test part")
+
   static let compress = Function(
     "compress", [.model("model"), .list("recipe", doc: "Steps")],
-    options: runOptions + [.integer("runs", default: 1, in: 1...10_000, doc: "Seeds: seed ... seed + runs - 1")],
-    "Runs a recipe and measures before and after each step",
+    options: runOptions + [
+      .integer("runs", default: 1, in: 1...10_000, doc: "Seeds: seed ... seed + runs - 1"), metricOption,
+      .string("autosave", optional: true, doc: "Folder that keeps each finished step: the same call goes on from there after a crash"),
+    ],
+    "Runs a recipe and measures before and after each step; every call is a row of runs.list()",
     example: "r = compress(m, {prune{sparsity=0.5}, finetune{epochs=1}}, {data=d, seed=1})"
   ) { call in
     let model = try call.model(1)
     let recipe = try recipe(call.value(2))
-    let (options, raw) = try call.options(raw: ["data"])
+    let (options, raw) = try call.options(raw: ["data", "metric"])
     let result = try run(
-      model, recipe, data(raw, call), UInt64(options.integer("seed")), options.integer("runs"))
+      model, recipe, raw, seed: UInt64(options.integer("seed")), runs: options.integer("runs"),
+      autosave: options.optionalString("autosave"), call)
     try call.lua.push(object: ResultHandle(result), bytes: result.model.heldBytes)
     return 1
   }
 
-  // `compress` is also the name of the declaration above.
-  private static func run(
-    _ model: Model, _ recipe: Recipe, _ data: Dataset?, _ seed: UInt64, _ runs: Int
+  /// Runs a recipe as a row of the database.
+  static func run(
+    _ model: Model, _ recipe: Recipe, _ raw: [String: LuaValue], seed: UInt64, runs: Int, autosave: String? = nil, _ call: Call
   ) throws -> CompressionResult {
-    try Compression::compress(model, recipe, data: data, seed: seed, runs: runs)
+    let environment = call.environment
+    let data = try raw["data"].map { try DataTypes.dataset($0, in: call.function.name) }
+    var options = CompressOptions()
+    options.metric = try raw["metric"].map { try DataTypes.metric($0, in: call.function.name, environment) }
+    if let autosave {
+      options.autosave = try environment.writable(autosave)
+    } else if let journals = environment.workspace?.journals {
+      options.autosave = journals
+      options.forgetsWhenDone = true
+    }
+    return try environment.runLog.recording(
+      model, recipe, data: raw["data"].map { try DataTypes.origin(of: $0) }, seed: seed, runs: runs, script: environment.place(of: call)
+    ) {
+      try Compression::compress(model, recipe, data: data, seed: seed, runs: runs, options: options)
+    }
   }
 
   // MARK: Results
@@ -199,7 +221,7 @@ enum CompressionTypes {
       { handle, call in
         guard !handle.result.runs.isEmpty else { try call.push(.null); return 1 }
         let table = call.state.table()
-        for figure in CompressionResult.figures {
+        for figure in CompressionResult.figures + ["metric"] {
           if let spread = handle.result.spread(of: figure) { try table.set(figure, .number(spread[keyPath: key])) }
         }
         try call.push(.table(table))
@@ -228,7 +250,7 @@ enum CompressionTypes {
         try call.push(.table(Conversion.list(handle.result.runs, call.state) { try call.state.value(object: ResultHandle($0)) }))
         return 1
       }),
-      ("mean", spread(\.mean)), ("std", spread(\.deviation)),
+      ("mean", spread(\.mean)), ("std", spread(\.deviation)), ("interval", spread(\.interval)),
     ]
     type.metamethods = [
       ("__tostring", { call in

@@ -115,7 +115,11 @@ enum DataTypes {
       }
       dataset = try Dataset.load(name, options: options)
     }
-    try call.lua.push(object: DatasetHandle(dataset))
+    var origin: [String: LedgerValue] = [:]
+    if case .table(let table) = call.value(2) {
+      for (key, value) in try Conversion.named(table, of: "data.load", call.environment) { origin[key] = try value.recorded() }
+    }
+    try call.lua.push(object: DatasetHandle(dataset, origin: .table(["name": .string(name), "options": .table(origin)])))
     return 1
   }
 
@@ -274,6 +278,26 @@ enum DataTypes {
       ])
   }
 
+  /// What a data set was loaded with.
+  static func origin(of value: LuaValue) throws -> LedgerValue {
+    if case .object(let object) = value, let handle = try object.object(as: DatasetHandle.self) { return handle.origin }
+    return .table(["name": .string("own"), "own": .boolean(true)])
+  }
+
+  /// A metric's name or a function, as a function of outputs and labels.
+  static func metric(
+    _ value: LuaValue, in name: String, _ environment: ScriptEnvironment
+  ) throws -> (Tensor, Tensor) throws -> Double {
+    switch value {
+    case .function(let function): return { try Defined.number(environment.state, function, $0, $1, "a metric") }
+    case .string(let word):
+      let metric = try Registry.shared.make(.metric, word, as: (any Metric).self)
+      return { try metric.value(outputs: $0, labels: $1) }
+    default:
+      throw PareError(.argument, "\(name): metric", argument: "metric", expected: "a name or a function", got: value.typeName)
+    }
+  }
+
   static func evaluation(
     _ model: Model, _ part: DataPart, metric: LuaValue?, batch: Int = 256, _ environment: ScriptEnvironment
   ) throws -> Evaluation {
@@ -287,14 +311,7 @@ enum DataTypes {
       var result = try evaluate(model, on: part, batch: batch)
       result.value = result.top5
       return result
-    case .function(let function)?:
-      return try evaluate(model, on: part, metric: { try Defined.number(environment.state, function, $0, $1, "a metric") }, batch: batch)
-    case .string(let name)?:
-      let metric = try Registry.shared.make(.metric, name, as: (any Metric).self)
-      return try evaluate(model, on: part, metric: { try metric.value(outputs: $0, labels: $1) }, batch: batch)
-    case let other?:
-      throw PareError(
-        .argument, "part:evaluate: metric", argument: "metric", expected: "a name or a function", got: other.typeName)
+    case let own?: return try evaluate(model, on: part, metric: DataTypes.metric(own, in: "part:evaluate", environment), batch: batch)
     }
   }
 }

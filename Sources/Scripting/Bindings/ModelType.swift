@@ -12,7 +12,7 @@ import Training
 enum ModelType {
   static func register(in environment: ScriptEnvironment) throws {
     var type = LuaType<ModelHandle>("model")
-    type.methods = environment.declare(methods + edits)
+    type.methods = environment.declare(methods + ModelPictures.methods + edits)
     type.properties = [
       ("parameters", { handle, call in try call.push(object: ParametersHandle(handle)); return 1 })
     ]
@@ -166,10 +166,6 @@ enum ModelType {
       },
       Function("m:why", [.string("layer")], "Which group a layer's channels belong to, and what goes with them", example: "print(m:why(\"conv2\"))") { call in
         call.lua.push(try call.receiver(ModelHandle.self).model.why(call.string(1)))
-        return 1
-      },
-      Function("m:summary", "The table that print(m) shows") { call in
-        call.lua.push(try call.receiver(ModelHandle.self).model.summary())
         return 1
       },
       Function("m:hash", "A hash of the whole model") { call in

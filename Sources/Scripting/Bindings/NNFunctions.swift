@@ -8,6 +8,15 @@ import Tensor
 enum NNFunctions {
   static func register(in environment: ScriptEnvironment) throws {
     var module = LuaType<ModuleHandle>("module")
+    module.methods = environment.declare([
+      Function("module:with", [.table("values", doc: "Tensors by name: weight, bias")], "The layer with given parameters", example: "nn.linear{in_features=2, out_features=2}:with{weight=tensor{{1,0},{0,1}}}") { call in
+        let handle: ModuleHandle = try call.receiver()
+        var values: [String: Tensor] = [:]
+        for (name, value) in try call.table(1).fields { values[name] = try TensorMethods.tensor(value, "module:with: \(name)") }
+        try call.lua.push(object: ModuleHandle(handle.module.with(values)))
+        return 1
+      }
+    ])
     module.metamethods = [
       ("__call", { call in
         guard let handle: ModuleHandle = call.object(1) else { throw PareError(.argument, "not a module") }
@@ -300,14 +309,10 @@ enum NNFunctions {
         return try call.push(
           NN.resnet(
             depth: options.integer("depth"), classes: options.integer("classes"),
-            stem: options.optionalString("stem").flatMap(NN.ResNetStem.init(rawValue:)),
+            stem: options.optionalString("stem").flatMap(NN.ImageStem.init(rawValue:)),
             width: options.optionalInteger("width"), seed: UInt64(options.integer("seed"))))
       },
-    ] + ["vgg", "mobilenetv2", "vit", "gpt", "bert"].map { missing in
-      Function("nn." + missing, variadic: true, "Not there yet") { _ in
-        throw PareError(.unsupported, "nn.\(missing) is not there yet", argument: missing)
-      }
-    }
+    ] + architectures + text
   }
 
   private static func sequential(_ call: Call) throws -> Int {

@@ -22,6 +22,7 @@ enum Tables {
         "accuracy": value.accuracy.map(LuaValue.number), "loss": value.loss.map(LuaValue.number),
         "parameters": .integer(value.parameters), "nonzeros": .integer(value.nonzeros), "macs": .integer(value.macs),
         "bytes": .integer(value.bytes), "median_ms": value.medianMs.map(LuaValue.number),
+        "metric": value.metric.map(LuaValue.number),
       ])
   }
 

@@ -1,4 +1,6 @@
 import Compression
+import Glibc
+import Graph
 import LuaBridge
 import Support
 
@@ -156,29 +158,64 @@ struct Completion {
     }
     guard let quote else { return nil }
     let word = String(characters[(quote + 1)...])
+    func files() -> (start: Int, candidates: [String]) { (quote + 1, FileNames.candidates(word)) }
+    if let names = indexedNames(characters[..<quote]) { return (quote + 1, names.filter { $0.hasPrefix(word) }.sorted()) }
     var end = quote
     while end > 0, characters[end - 1] == " " || characters[end - 1] == "{" { end -= 1 }
+    // A list goes on after its commas: keep={"conv1", "
+    var inList = end
+    while inList > 0, characters[inList - 1] != "{", characters[inList - 1] != "(" { inList -= 1 }
+    if end == quote || characters[end - 1] == ",", inList > 1, characters[inList - 1] == "{" {
+      var before = inList - 1
+      while before > 0, characters[before - 1] == " " { before -= 1 }
+      if before > 0, characters[before - 1] == "=" { end = before }
+    }
     guard end > 0, characters[end - 1] == "=" else {
-      return (quote + 1, matching(word, positionalWords(characters[..<quote])))
+      let words = matching(word, positionalWords(characters[..<quote]))
+      return words.isEmpty ? files() : (quote + 1, words)
     }
     end -= 1
     while end > 0, characters[end - 1] == " " { end -= 1 }
     var start = end
     while start > 0, Self.isWord(characters[start - 1]) { start -= 1 }
     let parameter = String(characters[start..<end])
-    guard let function = enclosingCall(characters[..<start]) else { return (quote + 1, []) }
+    guard let function = enclosingCall(characters[..<start]) else { return files() }
+    if ["keep", "taps", "keep_f32", "layers", "from", "to"].contains(parameter) {
+      return (quote + 1, layerNames().filter { $0.hasPrefix(word) })
+    }
     let words = parameters(of: function).filter { $0.name == parameter }.flatMap { spec -> [String] in
       spec.choices + (spec.kind.map { Registry.shared.list($0).map(\.name) } ?? [])
     }
-    return (quote + 1, matching(word, words))
+    return words.isEmpty ? files() : (quote + 1, matching(word, words))
+  }
+
+  /// The names of layers of all models that globals hold.
+  private func layerNames() -> [String] {
+    let models = ((try? environment.state.globals.fields) ?? []).compactMap { _, value -> [String]? in
+      guard case .object(let object) = value, let handle = try? object.object(as: ModelHandle.self) else { return nil }
+      return handle.model.nodes.map(\.name)
+    }
+    return Set(models.joined()).sorted()
+  }
+
+  /// Inside `m.parameters["`: the parameters of that model; inside `layers={["`: layers. Nil elsewhere.
+  private func indexedNames(_ characters: ArraySlice<Character>) -> [String]? {
+    guard characters.last == "[" else { return nil }
+    let path = path(Array(characters), endingAt: characters.count - 1)
+    guard let last = path.last else { return layerNames() }
+    guard last == "parameters" || last == "taps", path.count == 2,
+      case .object(let object)? = try? environment.state.globals[key: path[0]], let handle = try? object.object(as: ModelHandle.self)
+    else { return last == "taps" ? layerNames() : nil }
+    return Array(handle.model.parameters.keys)
   }
 
   /// The first argument of functions that take a name.
   private func positionalWords(_ characters: ArraySlice<Character>) -> [String] {
-    switch enclosingCall(characters) ?? String(characters).trimmingWord {
+    switch Optional(enclosingCall(characters) ?? String(characters).trimmingWord) {
     case "help", "?": helpNames()
     case "registry.list": ExtensionKind.allCases.map(\.rawValue)
-    case "data.load": ["digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "npy", "synthetic"] + Registry.shared.list(.dataset).map(\.name)
+    case let name? where name.hasSuffix(":why") || name.hasSuffix(":replace"): layerNames()
+    case "data.load": ["digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "images", "npy", "synthetic"] + Registry.shared.list(.dataset).map(\.name)
     default: []
     }
   }
@@ -187,4 +224,20 @@ struct Completion {
 extension String {
   /// The last word, spaces dropped.
   fileprivate var trimmingWord: String { split(separator: " ").last.map(String.init) ?? "" }
+}
+
+/// Files and folders, as a shell completes them.
+enum FileNames {
+  static func candidates(_ word: String) -> [String] {
+    let slash = word.lastIndex(of: "/")
+    let folder = slash.map { String(word[...$0]) } ?? ""
+    let start = slash.map { String(word[word.index(after: $0)...]) } ?? word
+    var place = folder.isEmpty ? "." : folder
+    if place.hasPrefix("~/"), let home = getenv("HOME") { place = String(cString: home) + place.dropFirst() }
+    return Folders.names(in: place).filter { $0.hasPrefix(start) && (start.hasPrefix(".") || !$0.hasPrefix(".")) }.map { name in
+      var status = stat()
+      let isFolder = stat("\(place)/\(name)", &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+      return folder + name + (isFolder ? "/" : "")
+    }
+  }
 }

@@ -77,6 +77,17 @@ final class LineEditor {
     return .text(text)
   }
 
+  /// Adds a chunk to the history. One of several lines comes back as one line where that means the same: no comment and
+  /// no long string in it.
+  func remember(chunk: String) {
+    guard chunk.contains("\n") else { return remember(chunk) }
+    if chunk.contains("--") || chunk.contains("[[") || chunk.contains("[=") {
+      for line in chunk.split(separator: "\n") { remember(String(line)) }
+    } else {
+      remember(chunk.split(separator: "\n").map { $0.drop { $0 == " " || $0 == "\t" } }.joined(separator: " "))
+    }
+  }
+
   /// Adds a line to the history, in memory and on disk.
   func remember(_ line: String) {
     guard line.contains(where: { $0 != " " }) else { return }

@@ -5,8 +5,8 @@ import LuaBridge
 import Support
 import Tensor
 
-/// The prompt: expressions print themselves, `;` silences, `_` is the last result, `? name` helps, `who()` lists what
-/// was made; chunks may span lines; Ctrl-C comes back here.
+/// The prompt: expressions print themselves, `;` silences, `_` is the last result, `? name` helps, `!command` is for the
+/// shell, `who()` lists what was made; chunks may span lines; Ctrl-C comes back here.
 final class Repl {
   private let environment: ScriptEnvironment
   private let editor: LineEditor
@@ -22,6 +22,9 @@ final class Repl {
     standard = Set(try environment.state.globals.fields.map(\.key) + ["_", "who"])
     let term = getenv("TERM").map { String(cString: $0) } ?? ""
     isColoured = getenv("NO_COLOR") == nil && isatty(STDERR_FILENO) == 1 && term != "dumb" && !term.isEmpty
+    if !environment.options.sandbox, let home = Folders.home {
+      do { environment.workspace = try Workspace(home: home) } catch { Console.warn("the workspace is not kept: \(error)") }
+    }
     try environment.globals.add("who", .function(environment.state.function { [unowned self] _ in
       print(try who())
       return 0
@@ -31,21 +34,23 @@ final class Repl {
   /// Reads and runs until Ctrl-D.
   func run() throws {
     print("Pare \(pareVersion), Lua 5.4. help() lists what there is, ? name explains it, Ctrl-D ends.")
+    if let offer = environment.workspace?.offer() { print(offer) }
     var pending = ""
     while true {
       switch editor.read(prompt: pending.isEmpty ? "> " : ">> ") {
       case .end:
         print("")
+        environment.workspace?.end()
         return
       case .interrupted:
         environment.state.forgetInterrupts()
         pending = ""
         print("")
       case .text(let line):
-        editor.remember(line)
         let text = pending.isEmpty ? line : pending + "\n" + line
         guard text.contains(where: { !$0.isWhitespace }) else { continue }
         pending = consume(text) ? "" : text
+        if pending.isEmpty { editor.remember(chunk: text) }
       }
     }
   }
@@ -56,6 +61,10 @@ final class Repl {
     if trimmed.hasPrefix("?") {
       let name = trimmed.dropFirst().trimmingPrefix { $0 == " " }
       perform { print(try Help.text(named: String(name), environment)) }
+      return true
+    }
+    if trimmed.hasPrefix("!") {
+      perform { try shell(String(trimmed.dropFirst())) }
       return true
     }
     let state = environment.state
@@ -78,14 +87,50 @@ final class Repl {
       }
     }
     guard let function else { return true }
+    let isExpression = (try? state.load("return " + expression, name: name)) != nil
+    let started = now()
     perform {
       let values = try state.call(function)
       fflush(nil)
+      // A call without results is a statement as well.
+      environment.workspace?.add(.init(text: text, isExpression: isExpression && !values.isEmpty, isSilent: isSilent))
       guard !values.isEmpty else { return }
       try state.globals.set("_", values[0])
       if !isSilent { print(try values.map { try Inspection.text(of: $0, in: state) }.joined(separator: "\t")) }
     }
+    let seconds = now() - started
+    if seconds >= 1 { ScriptEnvironment.write(isColoured ? "\u{1B}[2m\(took(seconds))\u{1B}[0m\n" : took(seconds) + "\n") }
+    keepWorkspace()
     return true
+  }
+
+  private func took(_ seconds: Double) -> String { "(\(Figures.seconds(seconds)))" }
+
+  /// Writes what is new among the user's models and results.
+  private func keepWorkspace() {
+    guard let workspace = environment.workspace else { return }
+    do {
+      let own = try environment.state.globals.fields.filter { !standard.contains($0.key) }
+      try workspace.keep(own.map { ($0.key, $0.value) })
+    } catch {
+      Console.warn("the workspace is not kept: \(error)")
+      environment.workspace = nil
+    }
+    environment.state.forgetInterrupts()
+  }
+
+  private func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+
+  /// Runs a command of the shell on this terminal. Ctrl-C is the command's while it runs.
+  private func shell(_ command: String) throws {
+    guard !environment.options.sandbox else { throw PareError(.unsupported, "the sandbox runs no commands") }
+    fflush(nil)
+    let status = system(command)
+    if status != 0 { Console.note("(exit \(status & 0x7F == 0 ? Int(status >> 8 & 0xFF) : 128 + Int(status & 0x7F)))") }
   }
 
   private func perform(_ body: () throws -> Void) {

@@ -1,3 +1,5 @@
+import Support
+
 /// The seam between tensors and what computes them. Operations check shapes and dtypes, then call the backend of the
 /// thread; backends see untracked tensors, any strides, and return fresh dense tensors.
 ///
@@ -50,6 +52,30 @@ package protocol Backend: Sendable {
     -> (x: Tensor, scale: Tensor, shift: Tensor, residual: Tensor?)
   /// x * factor + constant per position of axis 1 (both [C]), plus `residual`, negative results 0 where `relu` is set.
   func channelAffine(_ x: Tensor, _ factor: Tensor, _ constant: Tensor, residual: Tensor?, relu: Bool) throws -> Tensor
+
+  // Kernels that stand for several operations; nil where the backend has none, and the operation is composed.
+  /// Normalizes rows of `width` elements, which lie along the last axes, by their own statistics; `scale` and `shift` are of
+  /// that many elements.
+  func rowNorm(_ x: Tensor, width: Int, scale: Tensor?, shift: Tensor?, epsilon: Double, centred: Bool) throws -> (y: Tensor, RowStatistics)?
+  /// Gradients at the input and, flat, at scale and shift, of a `rowNorm` that was not nil.
+  func rowNormGradient(_ g: Tensor, _ x: Tensor, width: Int, scale: Tensor?, _ statistics: RowStatistics, input: Bool, affine: Bool) throws
+    -> (x: Tensor?, scale: Tensor?, shift: Tensor?)
+  /// g where x lies within the bounds, else 0; of one shape.
+  func clipGradient(_ g: Tensor, _ x: Tensor, _ lower: Double, _ upper: Double) throws -> Tensor?
+}
+
+/// What normalized rows remember for their gradient: a mean (0 where none is taken off) and 1 / sqrt(variance + epsilon) each.
+package struct RowStatistics: Sendable {
+  package var mean: Tensor
+  package var inverse: Tensor
+  package var centred: Bool
+}
+
+extension Backend {
+  package func rowNorm(_ x: Tensor, width: Int, scale: Tensor?, shift: Tensor?, epsilon: Double, centred: Bool) throws -> (y: Tensor, RowStatistics)? { nil }
+  package func rowNormGradient(_ g: Tensor, _ x: Tensor, width: Int, scale: Tensor?, _ statistics: RowStatistics, input: Bool, affine: Bool) throws
+    -> (x: Tensor?, scale: Tensor?, shift: Tensor?) { throw PareError(.internal, "\(name) normalizes no rows") }
+  package func clipGradient(_ g: Tensor, _ x: Tensor, _ lower: Double, _ upper: Double) throws -> Tensor? { nil }
 }
 
 /// What the gradient of a batch normalization needs of the forward pass.

@@ -32,22 +32,37 @@ enum Allocator {
     return (4 * exponent + quarter, (1 << exponent) + (quarter + 1) * step)
   }
 
+  private static func classBytes(_ index: Int) -> Int { (1 << (index / 4)) + (index % 4 + 1) * (1 << (index / 4 - 2)) }
+
+  /// From this size on, a free block may serve a request of half its size.
+  private static let shared = 1 << 20
+
   /// Returns at least `bytes` bytes at a 64-byte boundary, not cleared, and how many they are.
   static func allocate(_ bytes: Int) throws -> (UnsafeMutableRawPointer, Int) {
     guard bytes >= 0, bytes <= physical else { throw refusal(bytes, "this machine has \(physical) bytes") }
     let (index, size) = sizeClass(bytes)
-    let found: (block: UnsafeMutableRawPointer?, refused: Int?) = guarded.withLock {
-      guard $0.state.current + size <= $0.state.limit else { return (nil, $0.state.limit) }
-      $0.state.current += size
+    let found: (block: UnsafeMutableRawPointer?, size: Int, refused: Int?) = guarded.withLock {
+      guard $0.state.current + size <= $0.state.limit else { return (nil, 0, $0.state.limit) }
+      var (block, taken) = ($0.state.free[index].popLast(), size)
+      if block == nil, size >= shared {
+        // Layers of similar size share: up to twice what was asked for is better than one more block.
+        for larger in (index + 1)...(index + 4) {
+          block = $0.state.free[larger].popLast()
+          if block != nil {
+            taken = classBytes(larger)
+            break
+          }
+        }
+      }
+      $0.state.current += taken
       $0.state.peak = max($0.state.peak, $0.state.current)
-      guard let block = $0.state.free[index].popLast() else { return (nil, nil) }
-      $0.state.cached -= size
-      return (block, nil)
+      if block != nil { $0.state.cached -= taken }
+      return (block, taken, nil)
     }
     if let limit = found.refused {
       throw PareError(.limit, "tensors may take at most \(limit) bytes; \(bytes) more were asked for")
     }
-    if let block = found.block { return (block, size) }
+    if let block = found.block { return (block, found.size) }
     if let block = system(size) { return (block, size) }
     trim()
     if let block = system(size) { return (block, size) }

@@ -135,9 +135,12 @@ extension Tensor {
     Compute.backend.copy(try value.expanded(to: target.shape), into: target)
   }
 
+  /// Whether this tensor may be written into: nothing else refers to its storage, each element has its own place.
+  mutating func isAlone() -> Bool { storage.isWritable && isDense && isKnownUniquelyReferenced(&storage) }
+
   /// The one place of copy-on-write: afterwards the storage is this tensor's alone and each element has its own place.
   private mutating func makeUnique() throws {
-    if storage.isWritable, isDense, isKnownUniquelyReferenced(&storage) { return }
+    if isAlone() { return }
     self = try laidOut(isDense ? layout : shape.rowMajor)
   }
 }

@@ -83,25 +83,51 @@ extension Tensor {
       return try converted(to: .f32).normalized(name, axes, wide(scale), wide(shift), epsilon, centred: centred).converted(to: dtype)
     }
     let (x, plainScale, shiftShape) = (detached(), scale?.detached(), shift?.shape)
+    let isRecorded = records || scale?.records == true || shift?.records == true
+    // Rows along the last axes have a kernel. A pass that is recorded itself is composed.
+    let width = axes.reduce(1) { $0 * self.shape.dims[$1] }
+    let areRows = axes == Array((rank - axes.count)..<rank) && [scale, shift].allSatisfy { $0.map { $0.count == width } ?? true }
+    if areRows, let (y, statistics) = try Compute.backend.rowNorm(
+      x, width: width, scale: plainScale, shift: shift?.detached(), epsilon: epsilon, centred: centred) {
+      guard isRecorded else { return y }
+      return y.recorded(name, from: [self, scale ?? y, shift ?? y], repeatable: true) { g, pullback in
+        if pullback.createsGraph {
+          let (n, r) = try pullback.input(0, x).normal(axes, epsilon, centred)
+          return try Tensor.composedGradient(g, &pullback, n, r, plainScale, shiftShape, axes, centred)
+        }
+        let affine = plainScale != nil || shiftShape != nil
+        let gradients = try Compute.backend.rowNormGradient(
+          g, x, width: width, scale: plainScale, statistics, input: pullback.needs(0), affine: affine)
+        if let gx = gradients.x { try pullback.add(0, gx) }
+        if let plainScale, let gscale = gradients.scale { try pullback.add(1, gscale.reshaped(plainScale.shape)) }
+        if let shiftShape, let gshift = gradients.shift { try pullback.add(2, gshift.reshaped(shiftShape)) }
+      }
+    }
     let (n, r) = try x.normal(axes, epsilon, centred)
     var y = try plainScale.map { try n * $0 } ?? n
     if let shift { y = try y + shift.detached() }
-    guard records || scale?.records == true || shift?.records == true else { return y }
+    guard isRecorded else { return y }
     // Places of absent operands are kept, so that gradients have fixed numbers.
     let inputs = [self, scale ?? n, shift ?? n]
     return y.recorded(name, from: inputs, repeatable: true) { g, pullback in
       // A recorded pass computes the statistics again with their history.
       let (n, r) = pullback.createsGraph ? try pullback.input(0, x).normal(axes, epsilon, centred) : (n, r)
-      let s = plainScale.map { pullback.input(1, $0) }
-      if pullback.needs(0) {
-        let h = try s.map { try g * $0 } ?? g
-        var inner = try h - n * (h * n).mean(axes: axes, keepDims: true)
-        if centred { inner = try inner - h.mean(axes: axes, keepDims: true) }
-        try pullback.add(0, inner * r)
-      }
-      if let s { try pullback.add(1, (g * n).reduced(to: s.shape)) }
-      if let shiftShape { try pullback.add(2, g.reduced(to: shiftShape)) }
+      try Tensor.composedGradient(g, &pullback, n, r, plainScale, shiftShape, axes, centred)
     }
+  }
+
+  private static func composedGradient(
+    _ g: Tensor, _ pullback: inout Pullback, _ n: Tensor, _ r: Tensor, _ scale: Tensor?, _ shiftShape: Shape?, _ axes: [Int], _ centred: Bool
+  ) throws {
+    let s = scale.map { pullback.input(1, $0) }
+    if pullback.needs(0) {
+      let h = try s.map { try g * $0 } ?? g
+      var inner = try h - n * (h * n).mean(axes: axes, keepDims: true)
+      if centred { inner = try inner - h.mean(axes: axes, keepDims: true) }
+      try pullback.add(0, inner * r)
+    }
+    if let s { try pullback.add(1, (g * n).reduced(to: s.shape)) }
+    if let shiftShape { try pullback.add(2, g.reduced(to: shiftShape)) }
   }
 
   /// Local response normalization over `size` neighbouring channels (Krizhevsky et al. 2012; ONNX LRN):

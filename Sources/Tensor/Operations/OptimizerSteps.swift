@@ -5,33 +5,32 @@ import Support
 /// The arithmetic of optimizers: f32 in one pass over memory, other floats as a composition.
 extension Tensor {
   /// One step of gradient descent: d = g + decay w; v = momentum v + d; w - rate v (with Nesterov's look ahead,
-  /// w - rate (d + momentum v)).
+  /// w - rate (d + momentum v)). Memory that nothing else refers to is written over.
   ///
-  /// - Shapes: all the same. In the first step `velocity` is nil and v is d.
-  /// - Returns: the next values, and the velocity unless `momentum` is 0.
+  /// - Shapes: all the same. In the first step `velocity` is nil and v is d; it stays nil where `momentum` is 0.
   /// - Reference: Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning".
   public static func sgdStep(
-    _ w: Tensor, gradient g: Tensor, velocity: Tensor?, rate: Double, momentum: Double = 0, decay: Double = 0,
+    _ w: inout Tensor, gradient g: Tensor, velocity: inout Tensor?, rate: Double, momentum: Double = 0, decay: Double = 0,
     nesterov: Bool = false
-  ) throws -> (value: Tensor, velocity: Tensor?) {
+  ) throws {
     try checkStep("sgd", w, g, velocity)
     guard w.dtype == .f32 else {
       let d = decay == 0 ? g : try g + w * decay
-      guard momentum != 0 else { return (try w - d * rate, nil) }
-      let v = try velocity.map { try $0 * momentum + d } ?? d
-      return (try w - (nesterov ? d + v * momentum : v) * rate, v)
+      velocity = momentum == 0 ? nil : try velocity.map { try $0 * momentum + d } ?? d
+      let v = velocity ?? d
+      w = try w - (nesterov ? d + v * momentum : v) * rate
+      return
     }
     Compute.prepareLibraries()
-    let (w, g) = (try w.contiguous(), try g.contiguous())
-    let velocity = momentum == 0 ? nil : try velocity?.contiguous()
-    let next = try Tensor.empty(w.shape, .f32), nextVelocity = momentum == 0 ? nil : try Tensor.empty(w.shape, .f32)
+    let g = try g.contiguous()
+    let next = try w.overwritable(), nextVelocity = momentum == 0 ? nil : try overwritable(&velocity, like: w)
     let options = pare_sgd(rate: Float(rate), momentum: Float(momentum), decay: Float(decay), nesterov: nesterov ? 1 : 0)
     withExtendedLifetime((w, g, velocity)) {
       pare_sgd_step(
         w.pointer(Float.self), g.pointer(Float.self), velocity?.pointer(Float.self), next.pointer(Float.self),
         nextVelocity?.pointer(Float.self), w.count, options, Int32(truncatingIfNeeded: Compute.threads))
     }
-    return (next, nextVelocity)
+    (w, velocity) = (next, nextVelocity)
   }
 
   /// What `adamStep` is told beside the tensors.
@@ -47,18 +46,21 @@ extension Tensor {
     public init(rate: Double) { self.rate = rate }
   }
 
-  /// One step of Adam or AdamW.
+  /// What Adam remembers of a parameter between steps.
+  public typealias Moments = (first: Tensor, second: Tensor)
+
+  /// One step of Adam or AdamW. Memory that nothing else refers to is written over.
   ///
   /// - Shapes: all the same.
   /// - Parameters:
-  ///   - moments: the first and second, nil in the first step.
+  ///   - moments: the first and second, both nil in the first step.
   ///   - step: the number of this step, from 1, for the correction of the moments.
   /// - Reference: Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2.
   public static func adamStep(
-    _ w: Tensor, gradient g: Tensor, moments: (first: Tensor, second: Tensor)?, step: Int, _ options: AdamOptions
-  ) throws -> (value: Tensor, first: Tensor, second: Tensor) {
-    try checkStep("adam", w, g, moments?.first)
-    try checkStep("adam", w, g, moments?.second)
+    _ w: inout Tensor, gradient g: Tensor, first m: inout Tensor?, second v: inout Tensor?, step: Int, _ options: AdamOptions
+  ) throws {
+    try checkStep("adam", w, g, m)
+    try checkStep("adam", w, g, v)
     let (beta1, beta2) = options.betas
     let scale = options.rate / (1 - Glibc.pow(beta1, Double(step)))
     let correction = (1 - Glibc.pow(beta2, Double(step))).squareRoot()
@@ -66,17 +68,17 @@ extension Tensor {
     guard w.dtype == .f32 else {
       let d = options.decay == 0 ? g : try g + w * options.decay
       var first = try d * (1 - beta1), second = try d * d * (1 - beta2)
-      if let moments {
-        first = try moments.first * beta1 + first
-        second = try moments.second * beta2 + second
+      if let m, let v {
+        first = try m * beta1 + first
+        second = try v * beta2 + second
       }
-      return (try w * shrink - first / (second.sqrt() / correction + options.epsilon) * scale, first, second)
+      w = try w * shrink - first / (second.sqrt() / correction + options.epsilon) * scale
+      (m, v) = (first, second)
+      return
     }
     Compute.prepareLibraries()
-    let (w, g) = (try w.contiguous(), try g.contiguous())
-    let (m, v) = (try moments?.first.contiguous(), try moments?.second.contiguous())
-    let next = try Tensor.empty(w.shape, .f32)
-    let first = try Tensor.empty(w.shape, .f32), second = try Tensor.empty(w.shape, .f32)
+    let g = try g.contiguous()
+    let next = try w.overwritable(), first = try overwritable(&m, like: w), second = try overwritable(&v, like: w)
     let arithmetic = pare_adam(
       rate: Float(scale), shrink: Float(shrink), decay: Float(options.decay), beta1: Float(beta1), beta2: Float(beta2),
       epsilon: Float(options.epsilon), correction: Float(correction))
@@ -86,7 +88,19 @@ extension Tensor {
         next.pointer(Float.self), first.pointer(Float.self), second.pointer(Float.self), w.count, arithmetic,
         Int32(truncatingIfNeeded: Compute.threads))
     }
-    return (next, first, second)
+    (w, m, v) = (next, first, second)
+  }
+
+  /// Where a result goes that may overwrite this operand: its own memory when nothing else refers to it, else new memory.
+  private mutating func overwritable() throws -> Tensor {
+    if isTracked || !isContiguous { self = try detached().contiguous() }
+    return isAlone() ? self : try Tensor.empty(shape, dtype)
+  }
+
+  private static func overwritable(_ memory: inout Tensor?, like w: Tensor) throws -> Tensor {
+    guard var kept = memory.take() else { return try Tensor.empty(w.shape, w.dtype) }
+    defer { memory = kept }
+    return try kept.overwritable()
   }
 
   private static func checkStep(_ op: String, _ w: Tensor, _ g: Tensor, _ memory: Tensor?) throws {

@@ -184,17 +184,15 @@ final class TrainingRun {
     let isFinite = try scaler == nil || loss.isFinite && LossScaler.isFinite(state.gradients)
     if isFinite { try call(\.beforeOptimizer) }
 
-    var (optimizer, scaler, average, next) = (state.optimizer, scaler, average, leaves)
+    let gradients = try options.clip.map { try GradientClipping.clipped(state.gradients, norm: $0) } ?? state.gradients
+    // From here on nothing is interrupted until all of the step is in place: an interrupted step leaves no trace.
     if isFinite {
-      let gradients = try options.clip.map { try GradientClipping.clipped(state.gradients, norm: $0) } ?? state.gradients
-      next = try optimizer.step(leaves, gradients)
+      try state.optimizer.step(inPlace: &leaves, gradients)
+      try average?.add(leaves.merging(pass.statistics) { leaf, _ in leaf })
     } else {
       pass.progress.skipped += 1
     }
     try scaler?.update(finite: isFinite)
-    if isFinite { try average?.add(next.merging(pass.statistics) { leaf, _ in leaf }) }
-    // Nothing below throws until all of the step is in place: an interrupted step leaves no trace.
-    (state.optimizer, self.scaler, self.average, leaves) = (optimizer, scaler, average, next)
     if loss.isFinite { statistics = pass.statistics }
     (state.lossScale, state.skippedSteps) = (scaler?.scale, scaler?.skipped ?? 0)
     isAhead = true

@@ -17,6 +17,19 @@ public struct EpochRecord: Sendable, Hashable {
   public var validationAccuracy: Double?
   /// Steps that were left out because f16 gradients overflowed.
   public var skippedSteps = 0
+
+  public init(
+    epoch: Int, lr: Double, loss: Double, accuracy: Double? = nil, validationLoss: Double? = nil,
+    validationAccuracy: Double? = nil, skippedSteps: Int = 0
+  ) {
+    self.epoch = epoch
+    self.lr = lr
+    self.loss = loss
+    self.accuracy = accuracy
+    self.validationLoss = validationLoss
+    self.validationAccuracy = validationAccuracy
+    self.skippedSteps = skippedSteps
+  }
 }
 
 /// A training as callbacks see it. What is not known yet is nil or empty.

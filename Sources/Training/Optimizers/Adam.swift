@@ -18,10 +18,10 @@ public struct Adam: Optimizer {
     self.weightDecay = weightDecay
   }
 
-  public mutating func updated(_ name: String, _ value: Tensor, gradient: Tensor) throws -> Tensor {
+  public mutating func update(_ name: String, _ value: inout Tensor, gradient: Tensor) throws {
     var options = Tensor.AdamOptions(rate: learningRate)
     (options.decay, options.betas, options.epsilon) = (weightDecay, betas, epsilon)
-    return try state.adamStep(name, value, gradient, options)
+    try state.adamStep(name, &value, gradient, options)
   }
 }
 
@@ -43,25 +43,26 @@ public struct AdamW: Optimizer {
     self.weightDecay = weightDecay
   }
 
-  public mutating func updated(_ name: String, _ value: Tensor, gradient: Tensor) throws -> Tensor {
+  public mutating func update(_ name: String, _ value: inout Tensor, gradient: Tensor) throws {
     var options = Tensor.AdamOptions(rate: learningRate)
     (options.decoupledDecay, options.betas, options.epsilon) = (weightDecay, betas, epsilon)
-    return try state.adamStep(name, value, gradient, options)
+    try state.adamStep(name, &value, gradient, options)
   }
 }
 
 extension OptimizerState {
   /// The step that Adam and AdamW share, with the moments that are kept by name.
   fileprivate mutating func adamStep(
-    _ name: String, _ value: Tensor, _ gradient: Tensor, _ options: Tensor.AdamOptions
-  ) throws -> Tensor {
-    var moments: (first: Tensor, second: Tensor)?
-    if let m = self.value("first", name, like: value), let v = self.value("second", name, like: value) { moments = (m, v) }
-    let step = moments == nil ? 1 : steps[name, default: 0] + 1
-    let next = try Tensor.adamStep(value, gradient: gradient, moments: moments, step: step, options)
+    _ name: String, _ value: inout Tensor, _ gradient: Tensor, _ options: Tensor.AdamOptions
+  ) throws {
+    var first = take("first", name, like: value), second = take("second", name, like: value)
+    if first == nil || second == nil { (first, second) = (nil, nil) }
+    defer {
+      if let first { slots["first", default: [:]][name] = first }
+      if let second { slots["second", default: [:]][name] = second }
+    }
+    let step = first == nil ? 1 : steps[name, default: 0] + 1
+    try Tensor.adamStep(&value, gradient: gradient, first: &first, second: &second, step: step, options)
     steps[name] = step
-    slots["first", default: [:]][name] = next.first
-    slots["second", default: [:]][name] = next.second
-    return next.value
   }
 }

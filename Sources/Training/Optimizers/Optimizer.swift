@@ -13,13 +13,13 @@ public protocol Optimizer: Sendable {
   var learningRate: Double { get set }
   /// What the optimizer remembers between steps.
   var state: OptimizerState { get set }
-  /// Returns the next value of one parameter, and remembers what the step after that needs.
+  /// Moves one parameter, and remembers what the step after that needs.
   ///
   /// - Parameters:
   ///   - name: the parameter; memory is kept by it.
-  ///   - value: its value, not tracked.
+  ///   - value: its value, not tracked; written over in place where nothing else refers to its memory.
   ///   - gradient: of the loss, the value's shape.
-  mutating func updated(_ name: String, _ value: Tensor, gradient: Tensor) throws -> Tensor
+  mutating func update(_ name: String, _ value: inout Tensor, gradient: Tensor) throws
 }
 
 /// What an optimizer remembers: for each parameter how often it was stepped, and tensors of its shape by slot name.
@@ -30,9 +30,9 @@ public struct OptimizerState: Sendable {
 
   public init() {}
 
-  /// Returns what `slot` holds for a parameter; nil at first, and when the parameter has another shape by now.
-  func value(_ slot: String, _ name: String, like value: Tensor) -> Tensor? {
-    guard let kept = slots[slot]?[name], kept.shape == value.shape else { return nil }
+  /// Takes out what `slot` holds for a parameter, to be put back: nil at first, and when the parameter has another shape by now.
+  mutating func take(_ slot: String, _ name: String, like value: Tensor) -> Tensor? {
+    guard let kept = slots[slot]?.removeValue(forKey: name), kept.shape == value.shape else { return nil }
     return kept
   }
 }
@@ -45,6 +45,14 @@ extension Optimizer {
   /// - Throws: `PareError.shape` naming a parameter whose gradient has another shape.
   public mutating func step(_ parameters: [String: Tensor], _ gradients: [String: Tensor]) throws -> [String: Tensor] {
     var next = parameters
+    try step(inPlace: &next, gradients)
+    return next
+  }
+
+  /// Moves the parameters that have a gradient, in their own memory where nothing else refers to it.
+  ///
+  /// - Throws: what `step(_:_:)` throws for gradients that do not fit, before anything has moved.
+  public mutating func step(inPlace parameters: inout [String: Tensor], _ gradients: [String: Tensor]) throws {
     for name in gradients.keys.sorted() {
       guard let value = parameters[name], let gradient = gradients[name] else {
         throw PareError(
@@ -56,9 +64,12 @@ extension Optimizer {
           .shape, "gradient of '\(name)'", argument: name, expected: "\(value.shape.dimensions)",
           got: "\(gradient.shape.dimensions)")
       }
-      next[name] = try updated(name, value.detached(), gradient: gradient.detached())
     }
-    return next
+    for (name, gradient) in gradients.sorted(by: { $0.key < $1.key }) {
+      guard let index = parameters.index(forKey: name) else { continue }
+      if parameters.values[index].isTracked { parameters.values[index] = parameters.values[index].detached() }
+      try update(name, &parameters.values[index], gradient: gradient.detached())
+    }
   }
 
   /// Returns `model` after one step along `gradients`, by parameter name; representations stay what they are.

@@ -21,12 +21,12 @@ public struct SGD: Optimizer {
     self.weightDecay = weightDecay
   }
 
-  public mutating func updated(_ name: String, _ value: Tensor, gradient: Tensor) throws -> Tensor {
-    let (next, velocity) = try Tensor.sgdStep(
-      value, gradient: gradient, velocity: state.value("momentum", name, like: value), rate: learningRate,
-      momentum: momentum, decay: weightDecay, nesterov: nesterov)
-    if let velocity { state.slots["momentum", default: [:]][name] = velocity }
+  public mutating func update(_ name: String, _ value: inout Tensor, gradient: Tensor) throws {
+    var velocity = state.take("momentum", name, like: value)
+    defer { if let velocity { state.slots["momentum", default: [:]][name] = velocity } }
+    try Tensor.sgdStep(
+      &value, gradient: gradient, velocity: &velocity, rate: learningRate, momentum: momentum, decay: weightDecay,
+      nesterov: nesterov)
     state.steps[name, default: 0] += 1
-    return next
   }
 }

@@ -14,7 +14,7 @@ struct BenchCommand: ParsableCommand {
 
   @Argument(help: "Models: .onnx or .pare.") var models: [String]
   @Option(help: "The first axis of every input where it is free.") var batch = 1
-  @Option(name: .customLong("shape"), help: ArgumentHelp("The shape of an input.", valueName: "name=1x64")) var shapes: [String] = []
+  @OptionGroup var shape: ShapeOption
   @Option(help: "Timed runs of each model.") var runs = 50
   @Flag(help: "Shows time and implementation per node.") var profile = false
   @Flag(help: "Prints one JSON document; a list when several models are given.") var json = false
@@ -28,9 +28,9 @@ struct BenchCommand: ParsableCommand {
 
   func run() throws {
     try options.apply()
-    let shapes = try parsedShapes()
+    let shapes = try shape.parsed()
     let sessions = try models.map {
-      try Session(ModelFile.load($0), threads: Compute.threads, batch: batch, shapes: shapes)
+      try Session(ModelFile.load($0, shapes: shapes), threads: Compute.threads, batch: batch, shapes: shapes)
     }
     let latencies = try Bench.interleaved(sessions, runs: runs)
     let reports = try zip(models, latencies).map { path, latency in
@@ -75,19 +75,6 @@ struct BenchCommand: ParsableCommand {
       ])
     }
     print("\n\(path)\n\(table.text)")
-  }
-
-  private func parsedShapes() throws -> [String: [Int]] {
-    var parsed: [String: [Int]] = [:]
-    for text in shapes {
-      let halves = text.split(separator: "=", maxSplits: 1)
-      let sizes = halves.count == 2 ? halves[1].split(separator: "x").map { Int($0) } : []
-      guard !sizes.isEmpty, sizes.allSatisfy({ ($0 ?? 0) > 0 }) else {
-        throw PareError(.argument, "--shape", argument: "shape", expected: "NAME=1x64", got: text)
-      }
-      parsed[String(halves[0])] = sizes.compactMap { $0 }
-    }
-    return parsed
   }
 
   static func size(of path: String) throws -> Int {

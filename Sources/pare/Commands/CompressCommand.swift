@@ -31,7 +31,10 @@ struct CompressCommand: ParsableCommand {
     // What cannot be written is said before the work, not after it.
     try ModelFile.checkWritable(output)
     let steps = try environment.recipe(file: recipe)
-    let result = try Compression::compress(loaded, steps, data: try data.load(for: loaded), seed: seed)
+    let loadedData = try data.load(for: loaded)
+    let result = try RunLog(isOpen: !self.options.sandbox).recording(
+      loaded, steps, data: data.recorded, seed: seed, runs: 1, script: "pare compress \(model)"
+    ) { try Compression::compress(loaded, steps, data: loadedData, seed: seed) }
     try ModelFile.save(result.model, to: output)
     if let report { try result.writeReport(to: report) }
     print(json ? result.json : result.description)

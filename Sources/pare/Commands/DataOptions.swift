@@ -18,6 +18,18 @@ struct DataOptions: ParsableArguments {
     return try Dataset.load(data, options: options)
   }
 
+  /// The same as `data.load` of a script takes it, for the database of runs.
+  var recorded: LedgerValue {
+    var options: [String: LedgerValue] = [:]
+    if let dataDir { options["dir"] = .string(dataDir) }
+    if case .given(let given)? = try? normalization() {
+      options["normalize"] = .table(["mean": .list(given.mean.map(LedgerValue.number)), "std": .list(given.deviation.map(LedgerValue.number))])
+    } else if normalize == "none" {
+      options["normalize"] = .boolean(false)
+    }
+    return .table(["name": .string(data), "options": .table(options)])
+  }
+
   private func normalization() throws -> NormalizationChoice {
     switch normalize {
     case nil, "default": return .standard

@@ -19,11 +19,12 @@ struct InferCommand: ParsableCommand {
   var inputs: [String]
   @Option(help: "The folder for the results.") var outputDir: String
   @Option(help: "What runs the model.") var engine = Engine.session
+  @OptionGroup var shape: ShapeOption
   @OptionGroup var options: GlobalOptions
 
   func run() throws {
     try options.apply()
-    let loaded = try ModelFile.load(model)
+    let loaded = try ModelFile.load(model, shapes: shape.parsed())
     let values = try named(inputs, of: loaded)
     let outputs: [String: Tensor]
     switch engine {

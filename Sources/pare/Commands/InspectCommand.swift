@@ -12,11 +12,12 @@ struct InspectCommand: ParsableCommand {
   @Argument(help: "A model: .onnx or .pare.") var model: String
   @Flag(help: "Shows the channel groups: what a structural cut would take together.") var groups = false
   @Flag(help: "Prints one JSON document.") var json = false
+  @OptionGroup var shape: ShapeOption
   @OptionGroup var options: GlobalOptions
 
   func run() throws {
     try options.apply()
-    let loaded = try ModelFile.load(model)
+    let loaded = try ModelFile.load(model, shapes: shape.parsed())
     let layers = try loaded.layers()
     let cost = try loaded.cost()
     if json {

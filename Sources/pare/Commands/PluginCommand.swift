@@ -10,15 +10,29 @@ struct PluginCommand: ParsableCommand {
     subcommands: [New.self, Build.self, List.self, Check.self])
 
   struct New: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "new", abstract: "Writes a skeleton to start from.")
-    @Argument(help: "The plugin's name.") var name: String
-    @Option(help: "criterion, schedule, method, ...") var kind: String
+    static let configuration = CommandConfiguration(
+      commandName: "new", abstract: "Writes a plugin that builds and runs, to start from: NAME.swift or NAME.lua.",
+      discussion: "Example: pare plugin new my_criterion --kind criterion")
+    @Argument(help: "The entry's name: lower case, words joined by _.") var name: String
+    @Option(help: ArgumentHelp(ExtensionKind.allCases.map(\.rawValue).joined(separator: ", ") + ".")) var kind: String
+    @Flag(help: "In Lua instead of Swift.") var lua = false
     @OptionGroup var options: GlobalOptions
 
     func run() throws {
-      throw PareError(
-        .unsupported, "plugin new is not there yet",
-        suggestion: "copy plugins/examples/grad_sign.swift, then: pare plugin build \(name).swift")
+      try options.apply()
+      let kinds = ExtensionKind.allCases.map(\.rawValue)
+      guard let kind = ExtensionKind(rawValue: kind) else {
+        throw PareError(
+          .argument, "there is no kind '\(kind)'", argument: "kind", expected: kinds.joined(separator: ", "), got: kind,
+          suggestion: Suggestion.didYouMean(kind, among: kinds))
+      }
+      let language: PluginSkeleton.Language = lua ? .lua : .swift
+      let path = "\(name).\(language.rawValue)"
+      let text = try PluginSkeleton.source(kind, name: name, language)
+      guard !Folders.exists(path) else { throw PareError(.io, "'\(path)' is there already", file: path) }
+      try AtomicFile.write(text, to: path)
+      print(path)
+      Console.note(lua ? "load it: pare --plugin \(path)" : "build it: pare plugin build \(path)   or load it in a script: plugin.load(\"\(path)\")")
     }
   }
 

@@ -308,6 +308,57 @@ case("rotary", "RotaryEmbedding", [f(2, 3, 4, 6), f(8, 3), f(8, 3), rng.integers
 case("rotary flat, interleaved", "RotaryEmbedding", [f(2, 4, 12), f(2, 4, 3), f(2, 4, 3)], opset=23, num_heads=2, interleaved=1)
 case("rotary in part", "RotaryEmbedding", [f(1, 2, 3, 6), f(5, 2), f(5, 2), i(4, 0, 2).reshape(1, 3)], opset=23, rotary_embedding_dim=4)
 
+# Further functions of elements
+for op in ["Acos", "Asin", "Atanh"]:
+    case(op, op, [(rng.random((3, 4)) * 1.8 - 0.9).astype(np.float32)])
+for op in ["Asinh", "Atan", "Cosh", "Sinh", "Tan"]:
+    case(op, op, [f(3, 4)])
+case("Acosh", "Acosh", [(1 + rng.random((3, 4)) * 3).astype(np.float32)])
+case("shrink", "Shrink", [f(4, 5)], lambd=0.4, bias=0.25)
+case("isinf", "IsInf", [np.array([1, np.inf, -np.inf, 0], np.float32)])
+case("isinf negative", "IsInf", [np.array([1, np.inf, -np.inf], np.float32)], detect_positive=0)
+case("cast like", "CastLike", [f(3, 4) * 10, i(1)])
+integers = rng.integers(0, 60, (3, 4)).astype(np.int32)
+for op in ["BitwiseAnd", "BitwiseOr", "BitwiseXor"]:
+    case(op, op, [integers, rng.integers(0, 60, (4,)).astype(np.int32)], opset=18)
+case("BitwiseNot", "BitwiseNot", [integers], opset=18)
+for direction in ["LEFT", "RIGHT"]:
+    case(f"bit shift {direction}", "BitShift", [integers.astype(np.uint8), np.array([1, 2, 0, 3], np.uint8)], direction=direction)
+case("hardmax", "Hardmax", [f(2, 3, 4)], axis=1)
+case("mean variance", "MeanVarianceNormalization", [f(2, 3, 4, 4)])
+case("det", "Det", [f(2, 3, 3)])
+case("eye like", "EyeLike", [f(3, 4)], k=1, dtype=TensorProto.INT64)
+
+# Chosen, turned, cut
+case("compress axis", "Compress", [f(3, 4), np.array([True, False, True])], axis=0)
+case("compress flat", "Compress", [f(3, 4), np.array([False, True, True, False, True])])
+case("reverse sequence", "ReverseSequence", [f(4, 3, 2), i(4, 1, 3)])
+case("reverse sequence batch first", "ReverseSequence", [f(3, 4), i(2, 4, 1)], batch_axis=0, time_axis=1)
+case("unique", "Unique", [np.array([3, 1, 2, 3, 1, 1], np.float32)], outputs=4)
+case("unique unsorted", "Unique", [np.array([3, 1, 2, 3, 1, 1], np.float32)], outputs=4, sorted=0)
+case("unique rows", "Unique", [np.array([[1, 0, 2], [0, 5, 1], [1, 0, 2]], np.float32)], outputs=4, axis=0)
+case("center crop", "CenterCropPad", [f(5, 6), i(3, 9)], opset=18, constants=(1,))
+case("affine grid", "AffineGrid", [f(2, 2, 3), i(2, 1, 3, 4)], opset=20, constants=(1,))
+case("affine grid corners, 3-d", "AffineGrid", [f(1, 3, 4), i(1, 2, 2, 3, 4)], opset=20, constants=(1,), align_corners=1)
+case("roi align", "RoiAlign", [f(1, 2, 7, 8), np.array([[0, 0, 5, 4], [1.5, 2, 6, 6.5]], np.float32), i(0, 0)], output_height=2, output_width=3, sampling_ratio=2, spatial_scale=0.8)
+case("roi align old corners", "RoiAlign", [f(1, 2, 7, 8), np.array([[0, 1, 5, 4]], np.float32), i(0)], output_height=2, output_width=2, coordinate_transformation_mode="output_half_pixel")
+boxes = np.array([[[0, 0, 1, 1], [0, 0.1, 1, 1.1], [0, 2, 1, 3], [0, 2.05, 1, 3.1]]], np.float32)
+case("non-max suppression", "NonMaxSuppression", [boxes, np.array([[[0.9, 0.75, 0.6, 0.95], [0.1, 0.8, 0.3, 0.2]]], np.float32), i(2), np.array([0.5], np.float32), np.array([0.2], np.float32)], constants=(2, 3, 4))
+
+# Products, losses
+case("einsum product", "Einsum", [f(3, 4), f(4, 5)], equation="ij,jk->ik")
+case("einsum heads", "Einsum", [f(2, 3, 2, 4), f(2, 5, 2, 4)], equation="bqhd,bkhd->bhqk")
+case("einsum dots", "Einsum", [f(2, 3, 4), f(3, 4)], equation="...ij,ij->...i")
+case("nll", "NegativeLogLikelihoodLoss", [f(4, 3), rng.integers(0, 3, 4)])
+case("nll positions, weights, one ignored", "NegativeLogLikelihoodLoss", [f(2, 3, 2, 2), rng.integers(0, 3, (2, 2, 2)), np.array([0.5, 1, 2], np.float32)], reduction="sum", ignore_index=1)
+case("softmax cross-entropy", "SoftmaxCrossEntropyLoss", [f(4, 3), rng.integers(0, 3, 4)], outputs=2)
+
+# Integers
+case("dynamic grid", "DynamicQuantizeLinear", [f(3, 4)], outputs=3)
+case("integer product", "MatMulInteger", [rng.integers(0, 256, (3, 4)).astype(np.uint8), rng.integers(-128, 128, (4, 5)).astype(np.int8), np.array(120, np.uint8), np.array(3, np.int8)])
+case("integer convolution", "ConvInteger", [rng.integers(0, 256, (1, 2, 5, 5)).astype(np.uint8), rng.integers(0, 256, (3, 2, 3, 3)).astype(np.uint8), np.array(7, np.uint8)], pads=[1, 1, 1, 1])
+case("mel", "MelWeightMatrix", [np.array(5, np.int64), np.array(32, np.int64), np.array(8000, np.int64), np.array(20, np.float32), np.array(3800, np.float32)], constants=(0, 1, 2, 3, 4))
+
 path = os.path.join(os.path.dirname(__file__), "cases.json")
 with open(path, "w") as file:
     file.write("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")

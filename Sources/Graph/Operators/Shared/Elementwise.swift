@@ -43,12 +43,15 @@ extension BinaryOperator {
     var type = ValueType(result(a.dtype), nil)
     if let x = a.shape, let y = b.shape { type.shape = try broadcast(x, y, node) }
     if let x = a.contents, let y = b.contents, x.count == y.count || x.count == 1 || y.count == 1 {
-      let pairs = (0..<max(x.count, y.count)).map { (x[x.count == 1 ? 0 : $0].value, y[y.count == 1 ? 0 : $0].value) }
-      let values = pairs.compactMap { a, b -> Dimension? in
-        guard let a, let b, let value = apply(a, b) else { return nil }
-        return .fixed(value)
+      // A free size stays what it is where the operation leaves it so (times 1), and else becomes another free one.
+      let probe = apply(3, 2)
+      type.contents = probe == nil ? nil : (0..<max(x.count, y.count)).map { place in
+        let a = x[x.count == 1 ? 0 : place], b = y[y.count == 1 ? 0 : place]
+        if let p = a.value, let q = b.value, let value = apply(p, q) { return .fixed(value) }
+        if a.value == nil, let q = b.value, apply(7, q) == 7, apply(11, q) == 11 { return a }
+        if b.value == nil, let p = a.value, apply(p, 7) == 7, apply(p, 11) == 11 { return b }
+        return .symbol("\(node.name)_\(place)")
       }
-      if values.count == pairs.count { type.contents = values }
     }
     return [type]
   }

@@ -1,6 +1,18 @@
 import Support
 import Tensor
 
+extension DType {
+  /// What the largest of no numbers is; nil where the type has no such number.
+  var least: Double? { isFloating ? -.infinity : nil }
+}
+
+extension Tensor {
+  /// A reduction of no elements at all: `value` wherever the result has an element.
+  func reducedFromNothing(_ axes: [Int], keeps: Bool, _ value: Double) throws -> Tensor {
+    try Tensor.full(Shape(shape.indices.compactMap { axes.contains($0) ? (keeps ? 1 : nil) : shape[$0] }), value, dtype)
+  }
+}
+
 /// A reduction along axes (attribute before opset 18, for ReduceSum 13, input since); all axes when none are given.
 protocol ReduceOperator: Operator {
   func reduce(_ x: Tensor, _ axes: [Int], keeps: Bool) throws -> Tensor
