@@ -8,17 +8,51 @@
 #define KERNELS "GemmKernels.h"
 #include "EveryIsa.h"
 
-intptr_t pare_gemm_packed_count(intptr_t inner, intptr_t outputs) { DISPATCH(packed_count, inner, outputs); }
+// Packed weights begin with the instruction set for which they were packed, so that they stay right when the level is
+// lowered later on.
+#define HEADER 16
+#define WIDEST_PANEL 32
 
-static intptr_t panels(intptr_t outputs) { DISPATCH(panels, outputs); }
+static intptr_t widest(intptr_t outputs) { return (outputs + WIDEST_PANEL - 1) / WIDEST_PANEL * WIDEST_PANEL; }
 
-void pare_gemm_pack(const float *w, intptr_t inner_step, intptr_t output_step, intptr_t inner, intptr_t outputs, float *packed) {
-  DISPATCH(pack, w, inner_step, output_step, inner, outputs, packed);
+intptr_t pare_gemm_packed_count(intptr_t inner, intptr_t outputs) { return HEADER + widest(outputs) * inner; }
+
+#if defined(__x86_64__)
+#define DISPATCH_AT(level, name, ...)                          \
+  do {                                                         \
+    switch (level) {                                           \
+      case PARE_ISA_AVX512: return name##_avx512(__VA_ARGS__); \
+      case PARE_ISA_AVX2: return name##_avx2(__VA_ARGS__);     \
+      default: return name##_portable(__VA_ARGS__);            \
+    }                                                          \
+  } while (0)
+#else
+#define DISPATCH_AT(level, name, ...) return name##_portable(__VA_ARGS__)
+#endif
+
+static pare_isa level_of(const float *packed) {
+  int32_t level;
+  __builtin_memcpy(&level, packed, sizeof level);
+  return (pare_isa)level;
 }
 
-static void gemm(const float *x, intptr_t x_step, const float *packed, float *y, intptr_t y_step, intptr_t begin,
-                 intptr_t end, intptr_t inner, intptr_t outputs, intptr_t first, intptr_t last, const pare_epilogue *e) {
-  DISPATCH(gemm, x, x_step, packed, y, y_step, begin, end, inner, outputs, first, last, e);
+static intptr_t panels(pare_isa level, intptr_t outputs) { DISPATCH_AT(level, panels, outputs); }
+
+static void pack(pare_isa level, const float *w, intptr_t inner_step, intptr_t output_step, intptr_t inner, intptr_t outputs,
+                 float *packed) {
+  DISPATCH_AT(level, pack, w, inner_step, output_step, inner, outputs, packed);
+}
+
+void pare_gemm_pack(const float *w, intptr_t inner_step, intptr_t output_step, intptr_t inner, intptr_t outputs, float *packed) {
+  int32_t level = pare_isa_level();
+  __builtin_memcpy(packed, &level, sizeof level);
+  pack((pare_isa)level, w, inner_step, output_step, inner, outputs, packed + HEADER);
+}
+
+static void gemm(pare_isa level, const float *x, intptr_t x_step, const float *packed, float *y, intptr_t y_step,
+                 intptr_t begin, intptr_t end, intptr_t inner, intptr_t outputs, intptr_t first, intptr_t last,
+                 const pare_epilogue *e) {
+  DISPATCH_AT(level, gemm, x, x_step, packed, y, y_step, begin, end, inner, outputs, first, last, e);
 }
 
 typedef struct {
@@ -26,26 +60,30 @@ typedef struct {
   float *y;
   intptr_t x_step, y_step, rows, inner, outputs, panels;
   const pare_epilogue *epilogue;
+  pare_isa level;
   int by_rows;
 } product;
 
 static void product_part(void *context, intptr_t begin, intptr_t end) {
   const product *p = context;
   if (p->by_rows)
-    gemm(p->x, p->x_step, p->packed, p->y, p->y_step, begin, end, p->inner, p->outputs, 0, p->panels, p->epilogue);
+    gemm(p->level, p->x, p->x_step, p->packed, p->y, p->y_step, begin, end, p->inner, p->outputs, 0, p->panels, p->epilogue);
   else
-    gemm(p->x, p->x_step, p->packed, p->y, p->y_step, 0, p->rows, p->inner, p->outputs, begin, end, p->epilogue);
+    gemm(p->level, p->x, p->x_step, p->packed, p->y, p->y_step, 0, p->rows, p->inner, p->outputs, begin, end, p->epilogue);
 }
 
 void pare_gemm(const float *x, intptr_t x_step, const float *packed, float *y, intptr_t y_step, intptr_t rows,
                intptr_t inner, intptr_t outputs, const pare_epilogue *epilogue, int32_t threads) {
-  product p = {x, packed, y, x_step, y_step, rows, inner, outputs, panels(outputs), epilogue, 0};
+  pare_isa level = level_of(packed);
+  product p = {x, packed + HEADER, y, x_step, y_step, rows, inner, outputs, panels(level, outputs), epilogue, level, 0};
   // Threads share the weights' panels, so that each reads its own once; few panels: the rows.
   p.by_rows = p.panels < 4 * threads && rows > p.panels;
   pare_parallel(product_part, &p, p.by_rows ? rows : p.panels, threads);
 }
 
-intptr_t pare_attention_scratch(const pare_attention_task *task) { DISPATCH(attention_scratch, task); }
+intptr_t pare_attention_scratch(const pare_attention_task *t) {
+  return widest(t->keys) * t->size + widest(t->value_size) * t->keys + ATTENTION_ROWS * t->keys;
+}
 
 static void attend(const pare_attention_task *task, intptr_t image, intptr_t head, float *scratch) {
   DISPATCH(attend, task, image, head, scratch);

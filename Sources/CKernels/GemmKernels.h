@@ -221,10 +221,6 @@ static void K(norm)(const float *x, float *y, intptr_t begin, intptr_t end, intp
 
 static intptr_t K(panels)(intptr_t outputs) { return (outputs + PANEL - 1) / PANEL; }
 
-static intptr_t K(attention_scratch)(const pare_attention_task *t) {
-  return K(packed_count)(t->size, t->keys) + K(packed_count)(t->keys, t->value_size) + ATTENTION_ROWS * t->keys;
-}
-
 #undef LANES
 #undef TILE_ROWS
 #undef TILE_VECTORS

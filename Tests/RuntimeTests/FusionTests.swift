@@ -19,7 +19,7 @@ import Testing
       return output
     }
     mutating func parameter(_ name: String, _ tensor: Tensor) -> String {
-      model.parameters[name] = Parameter(name, tensor)
+      model.parameters[name] = Parameter(name, tensor, isTrainable: tensor.dtype.isFloating)
       return name
     }
     mutating func weights(_ name: String, _ sizes: [Int], scale: Double = 0.2) throws -> String {
@@ -266,7 +266,7 @@ extension Tensor {
   fileprivate func masked(above value: Float) throws -> Tensor {
     let n = shape[0]
     var values = try values(as: Float.self)
-    for i in 0..<n { for j in (i + 1)..<max(n, i + 1) { values[i * n + j] = value } }
+    for i in 0..<n { for j in 0..<n where j > i { values[i * n + j] = value } }
     return try Tensor(values, shape: shape)
   }
 }
