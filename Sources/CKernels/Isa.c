@@ -40,6 +40,15 @@ void pare_limit_isa(pare_isa level) {
   atomic_store_explicit(&current, lower(level, processor()), memory_order_relaxed);
 }
 
+int32_t pare_has_bf16(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return 0;
+#endif
+}
+
 #if defined(__x86_64__)
 int pare_has_vnni(void) { return pare_isa_level() == PARE_ISA_AVX512 && __builtin_cpu_supports("avx512vnni"); }
 int pare_has_popcount(void) { return pare_isa_level() == PARE_ISA_AVX512 && __builtin_cpu_supports("avx512vpopcntdq"); }

@@ -1,3 +1,4 @@
+import CKernels
 import COneDNN
 import Graph
 import Support
@@ -63,6 +64,17 @@ struct Activation {
     switch algorithm {
     case dnnl_eltwise_relu: alpha == 0 ? 0...Float.infinity : nil
     case dnnl_eltwise_clip: alpha <= beta ? alpha...beta : nil
+    default: nil
+    }
+  }
+
+  /// The name by which Pare's own products know it.
+  var then: pare_then? {
+    switch algorithm {
+    case dnnl_eltwise_gelu_erf: PARE_THEN_GELU
+    case dnnl_eltwise_gelu_tanh: PARE_THEN_GELU_TANH
+    case dnnl_eltwise_logistic: PARE_THEN_SIGMOID
+    case dnnl_eltwise_tanh: PARE_THEN_TANH
     default: nil
     }
   }

@@ -10,29 +10,47 @@ final class Compiler {
   let weights = WeightStore()
 
   init(_ model: Model, _ options: SessionOptions) {
-    self.model = IntegerGraph.rewritten(model)
+    self.model = Fusion.rewritten(IntegerGraph.rewritten(model))
     self.options = options
   }
+
+  /// Multiply-accumulates below which one thread is faster than two.
+  private static let smallest = 2_000_000
 
   /// Makes the plan for inputs of these shapes, in the order of the model's inputs.
   func compile(_ shapes: [Shape]) throws -> Plan {
     var fixed = model
     for (index, shape) in shapes.enumerated() { fixed.inputs[index].type.shape = shape.map { .fixed($0) } }
-    // oneDNN plans for the team of the moment.
-    return try Compute.withThreads(options.threads) {
+    fixed = try Specialization.specialized(fixed)
+    let lowering = try lowered(fixed, options)
+    let work = lowering.steps.reduce(0) { $0 + $1.operations }
+    guard options.threads > 1, work < Compiler.smallest else { return try plan(lowering, threads: options.threads) }
+    // Waking a second thread for each step takes longer than the smallest networks.
+    var alone = options
+    alone.threads = 1
+    return try plan(lowered(fixed, alone), threads: 1)
+  }
+
+  /// oneDNN plans for the team of the moment.
+  private func lowered(_ model: Model, _ options: SessionOptions) throws -> Lowering {
+    try Compute.withThreads(options.threads) {
       Compute.prepareLibraries()
-      let lowering = try Lowering(fixed, weights: weights, options: options)
+      let lowering = try Lowering(model, weights: weights, options: options)
       try lowering.run()
-      return try Plan(
-        lowering.steps, buffers: lowering.buffers, inputs: lowering.inputs, outputs: lowering.outputs,
-        threads: options.threads)
+      return lowering
     }
+  }
+
+  private func plan(_ lowering: Lowering, threads: Int) throws -> Plan {
+    try Plan(
+      lowering.steps, buffers: lowering.buffers, inputs: lowering.inputs, outputs: lowering.outputs, threads: threads)
   }
 }
 
 /// What a compilation depends on beside model and shapes.
 struct SessionOptions: Sendable {
   var threads: Int
+  var precision = Session.Precision.f32
   var table: BreakEvenTable = .builtIn
   var kernels: [any LayerKernel.Type] = LayerKernels.all
 }

@@ -1,5 +1,7 @@
+import CKernels
 import Glibc
 import Support
+import Synchronization
 import Tensor
 
 /// How long one run takes, over several runs.
@@ -43,13 +45,49 @@ public struct NodeProfile: Sendable, Hashable, Codable {
   public var ms: Double
   /// Billions of operations per second (a multiply-accumulate is two); 0 for steps that do none.
   public var gflops: Double
+  /// Billions of bytes per second: operands and result, once each.
+  public var gigabytes: Double
+  /// Of what the machine can do: the larger of `gflops` over its f32 multiply-adds and `gigabytes` over its reading of
+  /// memory. Integers, bf16, Winograd's form and what lies in a cache can go beyond 1.
+  public var share: Double
 
-  public init(name: String, op: String, implementation: String, ms: Double, gflops: Double) {
+  public init(
+    name: String, op: String, implementation: String, ms: Double, gflops: Double, gigabytes: Double, share: Double
+  ) {
     self.name = name
     self.op = op
     self.implementation = implementation
     self.ms = ms
     self.gflops = gflops
+    self.gigabytes = gigabytes
+    self.share = share
+  }
+}
+
+/// What the processor reaches, measured once in a process for each number of threads.
+public struct Machine: Sendable, Hashable {
+  /// f32 multiply-adds between registers, in GFLOP/s.
+  public var gflops: Double
+  /// Reading memory that no cache holds, in GB/s.
+  public var gigabytes: Double
+
+  private static let known = Mutex<[Int: Machine]>([:])
+
+  /// Measures for about a fifth of a second at first.
+  public static func measured(threads: Int) -> Machine {
+    known.withLock { known in
+      if let found = known[threads] { return found }
+      let bytes = 192 << 20
+      let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+      defer { memory.deallocate() }
+      // Pages are there once they are written.
+      memory.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+      let made = Machine(
+        gflops: max(pare_peak_gflops(Int32(clamping: threads)), 1e-3),
+        gigabytes: max(pare_peak_bandwidth(memory, bytes, Int32(clamping: threads)), 1e-3))
+      known[threads] = made
+      return made
+    }
   }
 }
 

@@ -82,7 +82,7 @@ extension Lowering {
     return try constant(name).map { DenseRepresentation($0) }
   }
 
-  private func bias(of node: Node, outputs: Int) throws -> [Float]? {
+  func bias(of node: Node, outputs: Int) throws -> [Float]? {
     guard node.op != "MatMul", let name = node.input(2), let values = try constant(name)?.values(as: Float.self) else {
       return nil
     }
@@ -128,7 +128,7 @@ extension Lowering {
     let threads = Int32(clamping: options.threads)
     emit(
       node.name, chain.label, kernelName(kernel), touching: [source, destination, scratch] + [added].compactMap { $0 },
-      operations: task.operations
+      operations: task.operations, weightBytes: weights.reduce(0) { $0 + $1.byteCount }
     ) { base, _ in
       try kernel.run(
         LayerBuffers(

@@ -20,6 +20,8 @@ extension Lowering {
   /// Lowers a layer with everything fused into it; node by node where oneDNN cannot.
   func lower(_ chain: Chain) throws {
     if try lowerByKernel(chain) { return }
+    if try lowerNarrow(chain) { return }
+    if try lowerProduct(chain) { return }
     do {
       switch chain.layer.op {
       case "Conv": try lowerConvolution(chain)
@@ -133,7 +135,7 @@ extension Lowering {
   }
 
   /// The layer's weights with a batch normalization folded in.
-  private func floatWeights(_ chain: Chain, outputAxis: Int) throws -> Tensor {
+  func floatWeights(_ chain: Chain, outputAxis: Int) throws -> Tensor {
     let name = chain.layer.inputs[1]
     guard let tensor = try constant(name), tensor.dtype == .f32 else {
       throw PareError(.unsupported, "constant '\(name)' is not f32")
@@ -145,7 +147,7 @@ extension Lowering {
   }
 
   /// Layers may share weights and differ in what is folded into them.
-  private func weightsKey(_ chain: Chain) -> String {
+  func weightsKey(_ chain: Chain) -> String {
     chain.normalization == nil ? chain.layer.inputs[1] : "\(chain.layer.inputs[1])@\(chain.layer.name)"
   }
 
@@ -276,7 +278,7 @@ extension Lowering {
   // MARK: Both
 
   /// Emits the primitive of a layer: its destination is a fresh buffer, or the residual's where that is not needed again.
-  private func emitLayer(
+  func emitLayer(
     _ chain: Chain, _ descriptor: PrimitiveDescriptor, input: Value.Form,
     weights: (layout: MemoryDescriptor, storage: Storage), _ epilogue: Epilogue, sizes: [Int], operations: Int
   ) throws {
@@ -284,12 +286,16 @@ extension Lowering {
     var layout = descriptor.destination
     let place: Place
     if let (name, value) = epilogue.residual {
-      let type = value.dtype.oneDNN ?? epilogue.type
+      let type = layout.type == dnnl_bf16 ? dnnl_bf16 : value.dtype.oneDNN ?? epilogue.type
       // Signed and unsigned residuals differ in type, not in place.
       var wanted = layout
       if type != layout.type { wanted = try layout.with(type: type) }
       if sizes.count != value.sizes.count { wanted = try MemoryDescriptor(value.sizes, type) }
-      if isLastUse(name, value), let form = try formInPlace(value, wanted, for: chain.layer.name) {
+      if type == dnnl_bf16 {
+        // A copy of its own, unless nobody else reads it.
+        let form = try narrowed(value, wanted, for: chain.layer.name)
+        place = isLastUse(name, value) ? form.place : try duplicated(form, for: chain.layer.name)
+      } else if isLastUse(name, value), let form = try formInPlace(value, wanted, for: chain.layer.name) {
         place = form.place
       } else {
         place = try copied(value, to: wanted, for: chain.layer.name).place
@@ -320,9 +326,15 @@ extension Lowering {
     }
     try emit(
       chain.layer.name, chain.label, descriptor, arguments, operations: operations, note: note(for: chain.layer))
-    if result.sizes != layout.dimensions { layout = try MemoryDescriptor(result.sizes, epilogue.type) }
+    if result.sizes != layout.dimensions { layout = try MemoryDescriptor(result.sizes, layout.type) }
     result.forms = [Value.Form(layout: layout, place: place)]
     values[chain.output] = result
+  }
+
+  private func duplicated(_ form: Value.Form, for name: String) throws -> Place {
+    let buffer = newBuffer(form.layout.bytes)
+    try emitCopy(name, from: form.place, to: buffer, bytes: form.layout.bytes)
+    return .arena(buffer)
   }
 
   /// The value's own buffer in `layout`, if it is there in it.
@@ -335,7 +347,7 @@ extension Lowering {
   }
 
   /// What a profile says beside the implementation: representations that run as something else.
-  private func note(for node: Node) -> String {
+  func note(for node: Node) -> String {
     guard let name = node.input(1), let label = model.parameters[name]?.value.label, label != "dense" else { return "" }
     if label == "int", quantizedLayer(node) != nil { return "" }
     return " (\(label) as dense)"

@@ -33,6 +33,8 @@ extension Lowering {
       case "Transpose": return try lowerTranspose(node)
       case "QuantizeLinear": return try lowerQuantize(node)
       case "DequantizeLinear": return try lowerDequantize(node)
+      case "LayerNormalization": return try lowerLayerNormalization(node)
+      case "Gather": return try lowerGather(node)
       case "MatMul": return try lowerMatmul(node)
       default:
         if let algorithm = Lowering.binaries[node.op] { return try lowerBinary(node, algorithm) }
@@ -116,9 +118,12 @@ extension Lowering {
     if !isMax, includesPadding, try node.flag("ceil_mode") { return false }
     let algorithm =
       isMax ? dnnl_pooling_max : includesPadding ? dnnl_pooling_avg_include_padding : dnnl_pooling_avg_exclude_padding
-    let form = try natural(source, for: node.name)
+    // What a layer left in bf16 is pooled in bf16.
+    let form: Value.Form
+    if let narrow = source.forms.first, narrow.layout.type == dnnl_bf16 { form = narrow } else { form = try natural(source, for: node.name) }
     let descriptor = try PrimitiveDescriptor.poolingForward(
-      algorithm, window, training: false, source: form.layout, destination: .any(output, type))
+      algorithm, window, training: false, source: form.layout,
+      destination: form.layout.type == dnnl_bf16 ? .channelsLast(output, dnnl_bf16) : .any(output, type))
     let result = try makeValue(node.outputs[0])
     result.forms = [Value.Form(layout: descriptor.destination, place: .arena(newBuffer(descriptor.destination.bytes)))]
     try emit(

@@ -91,13 +91,25 @@ final class Lowering {
       value.isShared = true
       values[port.name] = value
     }
-    try foldConstants()
+    constants = try Specialization.constants(of: model, types)
     images = chooseImageLayout()
     let chains = Chain.all(in: self)
+    let attentions = attentions(), sums = integerAdds()
     for (index, node) in model.nodes.enumerated() {
       try Interrupt.check()
       if node.outputs.allSatisfy({ $0.isEmpty || constants[$0] != nil }) { continue }
+      if attentions.members.contains(index) || sums.members.contains(index) { continue }
       do {
+        if let attention = attentions.ends[index] {
+          try lower(attention)
+          for member in attention.members + [index] { consumed(model.nodes[member]) }
+          continue
+        }
+        if let sum = sums.ends[index] {
+          try lower(sum, at: index)
+          for member in sum.members + [index] { consumed(model.nodes[member]) }
+          continue
+        }
         switch chains.role(of: index) {
         case .member: continue
         case .end(let chain):
@@ -127,28 +139,6 @@ final class Lowering {
     }
     buffer.touch(.max)
     outputs.append(PlanPort(name: port.name, shape: try Shape(value.shape), dtype: value.dtype, buffer: buffer))
-  }
-
-  /// Evaluates what depends on parameters and shapes alone.
-  private func foldConstants() throws {
-    var context = ExecutionContext(opset: model.opset)
-    for node in model.nodes {
-      // Sizes that inference has worked out stand for the computation.
-      if node.outputs.count == 1, let type = types[node.outputs[0]], let contents = type.contents, let shape = type.fixedShape {
-        let known = contents.compactMap(\.value)
-        if known.count == contents.count, known.count == shape.reduce(1, *) {
-          constants[node.outputs[0]] = try Tensor(known.map(Int64.init), shape: Shape(shape)).converted(to: type.dtype)
-          continue
-        }
-      }
-      let names = node.inputs.filter { !$0.isEmpty }
-      guard names.allSatisfy({ constants[$0] != nil || model.parameters[$0] != nil }) else { continue }
-      let op = try OperatorRegistry.find(for: node, opset: model.opset)
-      let arguments = try node.inputs.map { $0.isEmpty ? nil : try constant($0) }
-      for (name, result) in zip(node.outputs, try op.forward(node, arguments, &context)) where !name.isEmpty {
-        constants[name] = result.detached()
-      }
-    }
   }
 }
 
@@ -201,13 +191,44 @@ extension Lowering {
   /// The form in which the value came about, or was first asked for.
   func natural(_ value: Value, for name: String) throws -> Value.Form {
     try materialize(value, for: name)
-    if let form = value.forms.first { return form }
+    if let form = value.forms.first(where: { $0.layout.type != dnnl_bf16 }) { return form }
+    if let narrow = value.forms.first { return try widened(value, narrow, for: name) }
     return try rowMajor(value, for: name)
+  }
+
+  /// The f32 form of a value that a layer left in bf16.
+  private func widened(_ value: Value, _ narrow: Value.Form, for name: String) throws -> Value.Form {
+    let layout = try MemoryDescriptor(value.sizes, dnnl_f32, strides: narrow.layout.strides)
+    let form = Value.Form(layout: layout, place: .arena(newBuffer(layout.bytes)))
+    let count = value.count
+    emit(name, "Reorder", "bf16 to f32", touching: [narrow.place, form.place]) { base, _ in
+      pare_convert(
+        PARE_F32, form.place.address(base), pare_operand(data: narrow.place.address(base), stride: 1, type: PARE_BF16), count)
+    }
+    value.forms.append(form)
+    return form
+  }
+
+  /// The value in bf16, channels-last.
+  func narrowed(_ value: Value, _ layout: MemoryDescriptor, for name: String) throws -> Value.Form {
+    if let form = value.forms.first(where: { $0.layout.isSamePlacement(as: layout) }) { return form }
+    let wide = try form(value, try MemoryDescriptor(layout.dimensions, dnnl_f32, strides: layout.strides), for: name)
+    let form = Value.Form(layout: layout, place: .arena(newBuffer(layout.bytes)))
+    let count = value.count
+    emit(name, "Reorder", "f32 to bf16", touching: [wide.place, form.place]) { base, _ in
+      pare_convert(
+        PARE_BF16, form.place.address(base), pare_operand(data: wide.place.address(base), stride: 1, type: PARE_F32), count)
+    }
+    value.forms.append(form)
+    return form
   }
 
   /// The value in dense row-major order.
   func rowMajor(_ value: Value, for name: String) throws -> Value.Form {
     try materialize(value, for: name)
+    if let narrow = value.forms.first, value.forms.allSatisfy({ $0.layout.type == dnnl_bf16 }) {
+      _ = try widened(value, narrow, for: name)
+    }
     if value.forms.isEmpty, let origin = value.origin {
       let form = try rowMajor(origin, for: name)
       value.forms.append(try rowMajorForm(value, form.place))
@@ -317,6 +338,7 @@ extension Lowering {
     append(
       PlannedStep(
         name: name, op: op, implementation: descriptor.implementation + note, operations: operations,
+        bytes: arguments.reduce(0) { $0 + ($1.argument == DNNL_ARG_SCRATCHPAD ? 0 : $1.layout.bytes) },
         work: .primitive(try Primitive(descriptor), arguments)),
       touching: arguments.map(\.place))
   }
@@ -324,10 +346,14 @@ extension Lowering {
   /// Appends plain code that touches these places.
   func emit(
     _ name: String, _ op: String, _ implementation: String, touching places: [Place], operations: Int = 0,
-    _ code: @escaping (UnsafeMutableRawPointer, Storage) throws -> Void
+    weightBytes: Int = 0, _ code: @escaping (UnsafeMutableRawPointer, Storage) throws -> Void
   ) {
     append(
-      PlannedStep(name: name, op: op, implementation: implementation, operations: operations, work: .code(code)),
+      PlannedStep(
+        name: name, op: op, implementation: implementation, operations: operations,
+        bytes: places.reduce(weightBytes) { total, place in
+          if case .arena(let buffer) = place { total + buffer.bytes } else { total }
+        }, work: .code(code)),
       touching: places)
   }
 

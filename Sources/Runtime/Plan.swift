@@ -21,6 +21,8 @@ struct PlannedStep {
   var implementation: String
   /// Multiply-accumulates.
   var operations: Int
+  /// Bytes that it must read and write at least: its operands and its result, once each.
+  var bytes = 0
   var work: Work
 }
 
@@ -134,11 +136,14 @@ final class Plan {
         }
       }
     }
+    let machine = Machine.measured(threads: threads)
     return zip(planned, times).map { step, times in
       let ms = Latency(times: times).medianMs
+      let gflops = ms > 0 ? Double(2 * step.operations) / (ms * 1e6) : 0
+      let bandwidth = ms > 0 ? Double(step.bytes) / (ms * 1e6) : 0
       return NodeProfile(
-        name: step.name, op: step.op, implementation: step.implementation, ms: ms,
-        gflops: ms > 0 ? Double(2 * step.operations) / (ms * 1e6) : 0)
+        name: step.name, op: step.op, implementation: step.implementation, ms: ms, gflops: gflops, gigabytes: bandwidth,
+        share: max(gflops / machine.gflops, bandwidth / machine.gigabytes))
     }
   }
 }

@@ -1,3 +1,4 @@
+import CKernels
 import COneDNN
 import Graph
 import Support
@@ -10,32 +11,13 @@ package struct Grid: Equatable, Sendable {
   /// u8 or i8.
   package var dtype: DType
 
-  var range: ClosedRange<Int32> { dtype == .u8 ? 0...255 : -128...127 }
-
-  /// Rounds to the nearest integer (half to even), adds the zero point, saturates: ONNX's QuantizeLinear.
-  func quantize(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<UInt8>, _ range: Range<Int>) {
-    // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits, with no conversion that could trap.
-    let magic: Float = 12_582_912
-    let bias = Int32(bitPattern: magic.bitPattern)
-    let lowest = Float(self.range.lowerBound - zeroPoint)
-    let highest = Float(self.range.upperBound - zeroPoint)
-    for i in range {
-      var value = source[i] / scale
-      value = value > lowest ? value : lowest
-      value = value < highest ? value : highest
-      let integer = Int32(bitPattern: (value + magic).bitPattern) &- bias &+ zeroPoint
-      target[i] = UInt8(truncatingIfNeeded: integer)
-    }
+  package init(scale: Float, zeroPoint: Int32, dtype: DType) {
+    self.scale = scale
+    self.zeroPoint = zeroPoint
+    self.dtype = dtype
   }
 
-  /// ONNX's DequantizeLinear.
-  func dequantize(_ source: UnsafePointer<UInt8>, _ target: UnsafeMutablePointer<Float>, _ range: Range<Int>) {
-    if dtype == .u8 {
-      for i in range { target[i] = Float(Int32(source[i]) &- zeroPoint) * scale }
-    } else {
-      for i in range { target[i] = Float(Int32(Int8(bitPattern: source[i])) &- zeroPoint) * scale }
-    }
-  }
+  var kernel: pare_grid { pare_grid(scale: scale, zero: zeroPoint, is_signed: dtype == .u8 ? 0 : 1) }
 }
 
 /// Symmetric signed integer weights with a scale per output.
@@ -145,10 +127,10 @@ extension Lowering {
     let place = Place.arena(newBuffer(value.count))
     result.forms = [Value.Form(layout: try form.layout.with(type: type), place: place)]
     let count = value.count
+    let threads = threads(for: count)
     emit(node.name, node.op, "elementwise", touching: [form.place, place]) { base, _ in
-      grid.quantize(
-        form.place.address(base).assumingMemoryBound(to: Float.self),
-        place.address(base).assumingMemoryBound(to: UInt8.self), 0..<count)
+      pare_quantize(
+        form.place.address(base).assumingMemoryBound(to: Float.self), place.address(base), count, grid.kernel, threads)
     }
     values[node.outputs[0]] = result
     return true
@@ -174,10 +156,10 @@ extension Lowering {
     let place = Place.arena(newBuffer(value.count * 4))
     value.forms = [Value.Form(layout: try form.layout.with(type: dnnl_f32), place: place)]
     let count = value.count
+    let threads = threads(for: count)
     emit(name, "DequantizeLinear", "elementwise", touching: [form.place, place]) { [form] base, _ in
-      grid.dequantize(
-        form.place.address(base).assumingMemoryBound(to: UInt8.self),
-        place.address(base).assumingMemoryBound(to: Float.self), 0..<count)
+      pare_dequantize(
+        form.place.address(base), place.address(base).assumingMemoryBound(to: Float.self), count, grid.kernel, threads)
     }
   }
 }

@@ -81,7 +81,10 @@ public final class ScriptEnvironment {
     try namespace("plugin", RegistryFunctions.plugins)
     try namespace("runs", RunFunctions.all)
     try namespace("session", SessionFunctions.all)
-    let single = [ModelType.compare, TrainingFunctions.train, CompressionTypes.compress, SweepFunction.sweep, Correlation.function, Help.function]
+    let single = [
+      ModelType.compare, SessionType.calibrate, TrainingFunctions.train, CompressionTypes.compress, SweepFunction.sweep, Correlation.function,
+      Help.function,
+    ]
     for function in single + PlotFunctions.all {
       declarations[function.name] = function
       try globals.add(function.name, .function(state.function(function.bound(self))))

@@ -64,7 +64,10 @@ function commands.save(id, folder)
   end
 end
 
-function commands.profile(id) print(sessions[id][1]:profile()) end
+function commands.profile(id)
+  local session, x = table.unpack(sessions[id])
+  print(session:profile(type(x) == "table" and {inputs = x} or {x = x}))
+end
 
 for line in io.lines() do
   local words = {}

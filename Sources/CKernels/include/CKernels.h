@@ -5,6 +5,8 @@
 #include "ChannelBlocks.h"
 #include "Convert.h"
 #include "Elementwise.h"
+#include "Gemm.h"
+#include "Integers.h"
 #include "Isa.h"
 #include "LayerNorm.h"
 #include "NarrowLinear.h"

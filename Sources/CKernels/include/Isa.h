@@ -1,4 +1,5 @@
 #pragma once
+#include <stdint.h>
 
 // The instruction sets for which kernels are compiled, weakest first.
 typedef enum { PARE_ISA_PORTABLE = 0, PARE_ISA_AVX2 = 1, PARE_ISA_AVX512 = 2 } pare_isa;
@@ -11,3 +12,6 @@ int pare_has_vnni(void);
 int pare_has_popcount(void);
 // Lowers the level for the whole process, so that tests reach every path; a stronger set than the processor's is ignored.
 void pare_limit_isa(pare_isa level);
+
+// Whether the processor multiplies pairs of bf16 (AVX512_BF16, AMX).
+int32_t pare_has_bf16(void);

@@ -99,6 +99,8 @@ package protocol LayerKernel: Sendable {
   func share(of task: LayerTask, _ table: BreakEvenTable) -> Double
   /// Packs weights, factors and bias: once for a session, whatever batches it meets.
   func prepare(_ task: LayerTask) throws -> [Storage]
+  /// A model of one layer that the kernel takes, for `calibrate`; nil where the density makes no sense for it.
+  static func sample(density: Double) throws -> Model?
   /// Computes the layer. The same bits for the same threads.
   func run(_ buffers: LayerBuffers) throws
 }
@@ -108,6 +110,7 @@ extension LayerKernel {
   package var destination: ImageLayout { .channelsLast }
   package var scratchBytes: Int { 0 }
   package var packing: String { "" }
+  package static func sample(density: Double) throws -> Model? { nil }
   package func share(of task: LayerTask, _ table: BreakEvenTable) -> Double {
     table.share(of: Self.name, density: task.density)
   }

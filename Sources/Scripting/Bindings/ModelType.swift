@@ -199,11 +199,16 @@ enum ModelType {
         options: [
           .integer("threads", in: 1...256, optional: true, doc: "Default: tensor.threads()"),
           .integer("batch", default: 1, in: 1..., doc: "Stands for a free first axis"),
+          .choice("precision", among: Session.Precision.allCases.map(\.rawValue), optional: true, doc: "Of f32 layers; default: f32"),
+          .string("table", default: "built-in", doc: "The break-even table, by its hash"),
         ], style: .table, "Compiles the model for inference", example: "s = m:compile{threads=2}"
       ) { call in
         let model = try call.receiver(ModelHandle.self).model
         let options = try call.options(at: 1)
-        let session = try Session(model, threads: options.optionalInteger("threads"), batch: options.integer("batch"))
+        let session = try Session(
+          model, threads: options.optionalInteger("threads"), batch: options.integer("batch"),
+          precision: options.optionalString("precision").flatMap(Session.Precision.init) ?? .f32,
+          table: BreakEvenTable.load(options.string("table")))
         try call.lua.push(object: SessionHandle(session, model), bytes: model.heldBytes)
         return 1
       },

@@ -54,17 +54,24 @@ struct BenchCommand: ParsableCommand {
     print(table.text)
     for report in reports.dropFirst() where report.medianMs > reports[0].medianMs * 1.02 {
       let percent = Format.decimal((report.medianMs / reports[0].medianMs - 1) * 100, 0)
-      print("\(report.model) is \(percent) % slower than \(reports[0].model) on this machine.")
+      print("\(report.model) is \(percent) % slower than \(reports[0].model) on this machine: its compression does not pay here.")
+    }
+    for (path, session) in zip(models, sessions) {
+      let dense = try session.profile(runs: 1).filter { $0.implementation.contains(" as dense)") }
+      guard !dense.isEmpty else { continue }
+      let names = dense.prefix(4).map(\.name).joined(separator: ", ") + (dense.count > 4 ? ", ..." : "")
+      print("\(path): \(dense.count) compressed layers run dense, where their own kernels would be slower or are not there: \(names)")
     }
     if profile { for (path, session) in zip(models, sessions) { try printProfile(path, session) } }
   }
 
   private func printProfile(_ path: String, _ session: Session) throws {
-    var table = Table(["node", "op", "implementation", "ms", "GFLOP/s"], numeric: [3, 4])
+    var table = Table(["node", "op", "implementation", "ms", "GFLOP/s", "GB/s", "of peak"], numeric: [3, 4, 5, 6])
     for node in try session.profile() {
       table.add([
         node.name, node.op, node.implementation, Format.decimal(node.ms, 4),
-        node.gflops > 0 ? Format.decimal(node.gflops, 1) : "",
+        node.gflops > 0 ? Format.decimal(node.gflops, 1) : "", Format.decimal(node.gigabytes, 1),
+        Format.decimal(node.share, 2),
       ])
     }
     print("\n\(path)\n\(table.text)")

@@ -1,0 +1,94 @@
+#include "Gemm.h"
+#include "CKernels.h"
+#include "Math.h"
+
+// Rows of scores that are worked on together.
+#define ATTENTION_ROWS 56
+
+#define KERNELS "GemmKernels.h"
+#include "EveryIsa.h"
+
+intptr_t pare_gemm_packed_count(intptr_t inner, intptr_t outputs) { DISPATCH(packed_count, inner, outputs); }
+
+static intptr_t panels(intptr_t outputs) { DISPATCH(panels, outputs); }
+
+void pare_gemm_pack(const float *w, intptr_t inner_step, intptr_t output_step, intptr_t inner, intptr_t outputs, float *packed) {
+  DISPATCH(pack, w, inner_step, output_step, inner, outputs, packed);
+}
+
+static void gemm(const float *x, intptr_t x_step, const float *packed, float *y, intptr_t y_step, intptr_t begin,
+                 intptr_t end, intptr_t inner, intptr_t outputs, intptr_t first, intptr_t last, const pare_epilogue *e) {
+  DISPATCH(gemm, x, x_step, packed, y, y_step, begin, end, inner, outputs, first, last, e);
+}
+
+typedef struct {
+  const float *x, *packed;
+  float *y;
+  intptr_t x_step, y_step, rows, inner, outputs, panels;
+  const pare_epilogue *epilogue;
+  int by_rows;
+} product;
+
+static void product_part(void *context, intptr_t begin, intptr_t end) {
+  const product *p = context;
+  if (p->by_rows)
+    gemm(p->x, p->x_step, p->packed, p->y, p->y_step, begin, end, p->inner, p->outputs, 0, p->panels, p->epilogue);
+  else
+    gemm(p->x, p->x_step, p->packed, p->y, p->y_step, 0, p->rows, p->inner, p->outputs, begin, end, p->epilogue);
+}
+
+void pare_gemm(const float *x, intptr_t x_step, const float *packed, float *y, intptr_t y_step, intptr_t rows,
+               intptr_t inner, intptr_t outputs, const pare_epilogue *epilogue, int32_t threads) {
+  product p = {x, packed, y, x_step, y_step, rows, inner, outputs, panels(outputs), epilogue, 0};
+  // Threads share the weights' panels, so that each reads its own once; few panels: the rows.
+  p.by_rows = p.panels < 4 * threads && rows > p.panels;
+  pare_parallel(product_part, &p, p.by_rows ? rows : p.panels, threads);
+}
+
+intptr_t pare_attention_scratch(const pare_attention_task *task) { DISPATCH(attention_scratch, task); }
+
+static void attend(const pare_attention_task *task, intptr_t image, intptr_t head, float *scratch) {
+  DISPATCH(attend, task, image, head, scratch);
+}
+
+typedef struct {
+  const pare_attention_task *task;
+  float *scratch;
+  intptr_t each, parts;
+} attention;
+
+// Parts are as many as threads, each with scratch memory of its own.
+static void attention_part(void *context, intptr_t begin, intptr_t end) {
+  const attention *a = context;
+  intptr_t count = a->task->images * a->task->heads;
+  for (intptr_t part = begin; part < end; part++)
+    for (intptr_t i = count * part / a->parts; i < count * (part + 1) / a->parts; i++)
+      attend(a->task, i / a->task->heads, i % a->task->heads, a->scratch + part * a->each);
+}
+
+void pare_attention(const pare_attention_task *task, float *scratch, int32_t threads) {
+  attention a = {task, scratch, pare_attention_scratch(task), threads < 1 ? 1 : threads};
+  pare_parallel(attention_part, &a, a.parts, threads);
+}
+
+typedef struct {
+  const float *x, *scale, *shift;
+  float *y, epsilon;
+  intptr_t n;
+} normalization;
+
+static void norm(const float *x, float *y, intptr_t begin, intptr_t end, intptr_t n, const float *scale,
+                 const float *shift, float epsilon) {
+  DISPATCH(norm, x, y, begin, end, n, scale, shift, epsilon);
+}
+
+static void norm_part(void *context, intptr_t begin, intptr_t end) {
+  const normalization *p = context;
+  norm(p->x, p->y, begin, end, p->n, p->scale, p->shift, p->epsilon);
+}
+
+void pare_layer_norm(const float *x, float *y, intptr_t rows, intptr_t n, const float *scale, const float *shift,
+                     float epsilon, int32_t threads) {
+  normalization p = {x, scale, shift, y, epsilon, n};
+  pare_parallel(norm_part, &p, rows, threads);
+}

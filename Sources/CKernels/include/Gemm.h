@@ -1,0 +1,43 @@
+#pragma once
+#include <stdint.h>
+
+// Products of f32 rows with constant weights, packed once: what inference needs of a matrix product.
+
+typedef enum { PARE_THEN_LIMIT, PARE_THEN_GELU, PARE_THEN_GELU_TANH, PARE_THEN_SILU, PARE_THEN_SIGMOID, PARE_THEN_TANH } pare_then;
+
+// What is done to a result before it is stored: + bias[output], + residual[row][output], then a function; the limits are
+// those of PARE_THEN_LIMIT (-infinity...infinity: nothing). Null: none.
+typedef struct {
+  const float *bias, *residual;
+  intptr_t residual_step;
+  pare_then then;
+  float lower, upper;
+} pare_epilogue;
+
+// Floats of `outputs` packed vectors of `inner` weights.
+intptr_t pare_gemm_packed_count(intptr_t inner, intptr_t outputs);
+// Packs w[k * inner_step + o * output_step]; for the instruction set of the moment.
+void pare_gemm_pack(const float *w, intptr_t inner_step, intptr_t output_step, intptr_t inner, intptr_t outputs, float *packed);
+// y[row * y_step + o] = sum over k of x[row * x_step + k] w[k][o]. Sums run over k in order, in blocks of 512.
+void pare_gemm(const float *x, intptr_t x_step, const float *packed, float *y, intptr_t y_step, intptr_t rows,
+               intptr_t inner, intptr_t outputs, const pare_epilogue *epilogue, int32_t threads);
+
+// softmax(scale q k' + mask) v for each image and head. q, k, v: rows of `heads` * size floats, `step` apart, one row per
+// position; the result likewise, y_step apart. mask: null, or added to the scores [positions][keys] with strides (0: the
+// same for all) by image, head and row. scratch: pare_attention_scratch floats for each thread.
+typedef struct {
+  const float *q, *k, *v;
+  intptr_t q_step, k_step, v_step, q_image, k_image, v_image;
+  float *y;
+  intptr_t y_step, y_image;
+  const float *mask;
+  intptr_t mask_image, mask_head, mask_row;
+  intptr_t images, heads, positions, keys, size, value_size;
+  float scale;
+} pare_attention_task;
+intptr_t pare_attention_scratch(const pare_attention_task *task);
+void pare_attention(const pare_attention_task *task, float *scratch, int32_t threads);
+
+// (x - mean) / sqrt(variance + epsilon) * scale + shift over rows of n neighbours; shift may be null. Sums in f32 lanes.
+void pare_layer_norm(const float *x, float *y, intptr_t rows, intptr_t n, const float *scale, const float *shift,
+                     float epsilon, int32_t threads);

@@ -1,0 +1,148 @@
+import CKernels
+import Graph
+import Support
+import Tensor
+
+/// Products with constant f32 weights, layer normalization and table look-ups on Pare's own kernels.
+extension Lowering {
+  /// The library's products are the faster ones where there are no wide registers.
+  private var hasWideRegisters: Bool { pare_isa_level() != PARE_ISA_PORTABLE }
+
+  /// Lowers a Gemm or MatMul with as much of its chain inside it as the kernel's epilogue can say; returns false for
+  /// integers and other layers.
+  func lowerProduct(_ chain: Chain) throws -> Bool {
+    let node = chain.layer
+    guard node.op != "Conv", hasWideRegisters, quantizedLayer(node) == nil,
+      let weights = types[node.inputs[1]]?.fixedShape, weights.count == 2, let shape = types[node.inputs[0]]?.fixedShape
+    else { return false }
+    let axis = outputAxis(of: node)
+    let outputs = weights[axis], inner = weights[1 - axis], rows = inner == 0 ? 0 : shape.reduce(1, *) / inner
+    guard rows > 0, inner > 0, outputs > 0 else { return false }
+    let alpha = Float(node.op == "Gemm" ? try node.float("alpha", default: 1) : 1)
+
+    var bias = try bias(of: node, outputs: outputs)
+    var residual: String?
+    var then = PARE_THEN_LIMIT
+    var limits = -Float.infinity...Float.infinity
+    var length = 0
+    walk: for link in chain.links {
+      switch link {
+      case .normalize(let affine):
+        bias = affine.factor.indices.map { (bias?[$0] ?? 0) * affine.factor[$0] + affine.shift[$0] }
+      case .bias(let name): bias = try constant(name)?.values(as: Float.self)
+      case .add(let name):
+        guard residual == nil else { break walk }
+        residual = name
+      case .activation(let activation):
+        if let given = activation.limits { limits = given } else if let function = activation.then { then = function } else { break walk }
+        length += 1
+        break walk
+      case .quantize: break walk
+      }
+      length += 1
+    }
+    let head = Chain(nodes: Array(chain.nodes.prefix(length + 1)), links: Array(chain.links.prefix(length)))
+
+    let source = try rowMajor(value(node.inputs[0]), for: node.name).place
+    let result = try makeValue(head.output)
+    let added = try residual.map { try rowMajor(value($0), for: node.name).place }
+    let packed = try store.packed("\(weightsKey(head))*\(alpha)@panels\(pare_isa_level().rawValue)") {
+      let tensor = try self.floatWeights(head, outputAxis: axis).contiguous()
+      let scaled = alpha == 1 ? tensor : try tensor * Double(alpha)
+      let storage = try Storage(byteCount: pare_gemm_packed_count(inner, outputs) * 4 + 64)
+      withExtendedLifetime(scaled) {
+        pare_gemm_pack(
+          scaled.address.assumingMemoryBound(to: Float.self), axis == 1 ? outputs : 1, axis == 1 ? 1 : inner, inner, outputs,
+          storage.base.assumingMemoryBound(to: Float.self))
+      }
+      return [storage]
+    }[0]
+    let offsets = try bias.map { values in
+      let storage = try Storage(byteCount: max(values.count, 1) * 4)
+      values.withUnsafeBytes { if let base = $0.baseAddress { storage.base.copyMemory(from: base, byteCount: $0.count) } }
+      return storage
+    }
+    let destination = Place.arena(newBuffer(result.count * 4))
+    result.forms = [try rowMajorForm(result, destination)]
+    let threads = Int32(clamping: options.threads)
+    emit(
+      node.name, head.label, "panels" + note(for: node), touching: [source, destination] + [added].compactMap { $0 },
+      operations: rows * inner * outputs, weightBytes: inner * outputs * 4
+    ) { base, _ in
+      func floats(_ place: Place) -> UnsafeMutablePointer<Float> { place.address(base).assumingMemoryBound(to: Float.self) }
+      var epilogue = pare_epilogue(
+        bias: offsets.map { UnsafePointer($0.base.assumingMemoryBound(to: Float.self)) },
+        residual: added.map { UnsafePointer(floats($0)) }, residual_step: outputs, then: then, lower: limits.lowerBound,
+        upper: limits.upperBound)
+      pare_gemm(
+        floats(source), inner, packed.base.assumingMemoryBound(to: Float.self), floats(destination), outputs, rows, inner,
+        outputs, &epilogue, threads)
+    }
+    values[head.output] = result
+    for node in chain.nodes.dropFirst(length + 1) { try lower(node) }
+    return true
+  }
+
+  func lowerLayerNormalization(_ node: Node) throws -> Bool {
+    guard node.outputs.dropFirst().allSatisfy({ $0.isEmpty || consumers[$0] == nil }), let shape = types[node.inputs[0]]?.fixedShape,
+      types[node.inputs[0]]?.dtype == .f32, let n = shape.last, n > 0,
+      [-1, shape.count - 1].contains(try node.int("axis", default: -1)),
+      let scale = try vector(node.input(1), n)
+    else { return false }
+    let shift = try vector(node.input(2), n)
+    guard node.input(2) == nil || shift != nil else { return false }
+    let source = try rowMajor(value(node.inputs[0]), for: node.name).place
+    let result = try makeValue(node.outputs[0])
+    let destination = Place.arena(newBuffer(result.count * 4))
+    result.forms = [try rowMajorForm(result, destination)]
+    let epsilon = Float(try node.float("epsilon", default: 1e-5)), rows = result.count / n
+    let threads = threads(for: result.count * 8)
+    emit(node.name, node.op, "rows", touching: [source, destination]) { base, _ in
+      pare_layer_norm(
+        source.address(base).assumingMemoryBound(to: Float.self), destination.address(base).assumingMemoryBound(to: Float.self),
+        rows, n, scale.base.assumingMemoryBound(to: Float.self), shift?.base.assumingMemoryBound(to: Float.self), epsilon,
+        threads)
+    }
+    values[node.outputs[0]] = result
+    return true
+  }
+
+  /// A constant of n floats.
+  private func vector(_ name: String?, _ n: Int) throws -> Storage? {
+    guard let name, isConstant(name), let tensor = try constant(name), tensor.dtype == .f32, tensor.count == n else { return nil }
+    let dense = try tensor.contiguous()
+    let storage = try Storage(byteCount: n * 4)
+    storage.base.copyMemory(from: dense.address, byteCount: n * 4)
+    return storage
+  }
+
+  /// Threads for a small operation of so many element steps: waking a second one costs some microseconds.
+  func threads(for steps: Int) -> Int32 { steps < 65536 ? 1 : Int32(clamping: options.threads) }
+
+  /// Rows of a constant table by number.
+  func lowerGather(_ node: Node) throws -> Bool {
+    guard try node.int("axis", default: 0) == 0, isConstant(node.inputs[0]), !isConstant(node.inputs[1]),
+      types[node.inputs[1]]?.dtype == .i64, let table = try constant(node.inputs[0])?.contiguous(), table.rank >= 1
+    else { return false }
+    let indices = try rowMajor(value(node.inputs[1]), for: node.name).place
+    let result = try makeValue(node.outputs[0])
+    let destination = Place.arena(newBuffer(result.count * result.dtype.size))
+    result.forms = [try rowMajorForm(result, destination)]
+    let rows = table.shape[0], count = types[node.inputs[1]]?.fixedShape?.reduce(1, *) ?? 0
+    let bytes = table.byteCount / max(rows, 1)
+    emit(node.name, node.op, "rows", touching: [indices, destination]) { base, _ in
+      let numbers = indices.address(base).assumingMemoryBound(to: Int64.self), target = destination.address(base)
+      for position in 0..<count {
+        let number = numbers[position], row = number < 0 ? number + Int64(rows) : number
+        guard (0..<Int64(rows)).contains(row) else {
+          throw PareError(
+            .argument, "[gather] index \(number) at position \(position) lies outside an axis of \(rows)",
+            expected: "-\(rows)..<\(rows)", got: "\(number)")
+        }
+        (target + position * bytes).copyMemory(from: table.address + Int(row) * bytes, byteCount: bytes)
+      }
+    }
+    values[node.outputs[0]] = result
+    return true
+  }
+}
