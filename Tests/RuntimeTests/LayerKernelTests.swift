@@ -144,8 +144,8 @@ import Testing
       let dense = try Session(model, threads: 1, kernels: [], table: Self.eager())
       let x = (0..<2 * 8 * 90).map { _ in UInt8(random.integer(below: 256)) }
       var given = [
-        "x": try dtype == .u8
-          ? Tensor(x, shape: [2, 8, 9, 10]) : Tensor(x.map { Int8(bitPattern: $0) }, shape: [2, 8, 9, 10])
+        "x": dtype == .u8
+          ? try Tensor(x, shape: [2, 8, 9, 10]) : try Tensor(x.map { Int8(bitPattern: $0) }, shape: [2, 8, 9, 10])
       ]
       if hasResidual {
         given["r"] = try Tensor((0..<2 * 16 * 90).map { _ in UInt8(random.integer(below: 256)) }, shape: [2, 16, 9, 10])
