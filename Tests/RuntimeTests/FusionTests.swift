@@ -266,7 +266,7 @@ extension Tensor {
   fileprivate func masked(above value: Float) throws -> Tensor {
     let n = shape[0]
     var values = try values(as: Float.self)
-    for i in 0..<n { for j in (i + 1)..<max(n, i + 1) { values[i * n + j] = value } }
+    for i in 0..<n { for j in 0..<n where j > i { values[i * n + j] = value } }
     return try Tensor(values, shape: shape)
   }
 }
