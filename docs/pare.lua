@@ -875,7 +875,7 @@ function model_:append(module, options) end
 function model_:bars(what, options) end
 
 ---Compiles the model for inference.
----@param options? {threads?: integer, batch?: integer}
+---@param options? {threads?: integer, batch?: integer, precision?: "f32"|"bf16", table?: string}
 function model_:compile(options) end
 
 ---Parameters, nonzeros, multiply-accumulates at batch 1 and bytes in a .pare.
@@ -1053,8 +1053,13 @@ local session_ = {}
 function session_:benchmark(options) end
 
 ---Time of each step, and what computes it.
----@param options? {batch?: integer}
+---@param options? {batch?: integer, x?: pare.tensor, inputs?: table}
 function session_:profile(options) end
+
+---Draws each step below what the machine can do.
+---@param path string .svg
+---@param options? {batch?: integer, x?: pare.tensor, inputs?: table}
+function session_:roofline(path, options) end
 
 ---Runs the compiled model.
 ---@param x pare.tensor
@@ -1072,6 +1077,11 @@ function step_:front(model, options) end
 ---@param model pare.model
 ---@param options? {data?: table, seed?: integer}
 function step_:plan(model, options) end
+
+---Draws each step below what the machine can do.
+---@param path string .svg
+---@param options? {batch?: integer, x?: pare.tensor, inputs?: table}
+function step_:roofline(path, options) end
 
 data = {}
 
@@ -1098,6 +1108,10 @@ tensor = {}
 ---@param values table Numbers by name, or a list of numbers
 ---@param options? {title?: string, path?: string}
 function bars(values, options) end
+
+---Measures where sparse and narrow kernels are faster than dense ones here, and keeps the table by its hash.
+---@param options? {threads?: integer, runs?: integer}
+function calibrate(options) end
 
 ---Models side by side: parameters, nonzeros, MACs, bytes.
 ---@param ... any
@@ -1220,6 +1234,10 @@ function nn.batchnorm1d(options) end
 ---@param options {channels: integer, epsilon?: number, momentum?: number, name?: string}
 function nn.batchnorm2d(options) end
 
+---BERT encoder with the published parameter names; inputs input_ids, attention_mask, token_type_ids.
+---@param options? {words?: integer, width?: integer, layers?: integer, heads?: integer, inner?: integer, positions?: integer, kinds?: integer, epsilon?: number, pooler?: boolean, sentence?: boolean, seed?: integer}
+function nn.bert(options) end
+
 ---Values side by side along the channels.
 ---@param values? table
 function nn.concat(values) end
@@ -1271,6 +1289,10 @@ function nn.global_avgpool(options) end
 ---Maximum over all positions.
 ---@param options? {name?: string}
 function nn.global_maxpool(options) end
+
+---Decoder of the GPT-2 form with its published names.
+---@param options {vocabulary: integer, context: integer, width?: integer, depth?: integer, heads?: integer, dropout?: number, seed?: integer}
+function nn.gpt(options) end
 
 ---A model of any wiring.
 ---@param f function function(x) return y end
@@ -1341,6 +1363,10 @@ function nn.maxpool3d(options) end
 ---@param options? {name?: string}
 function nn.mish(options) end
 
+---MobileNetV2 with torchvision's names.
+---@param options? {classes?: integer, stem?: "cifar"|"imagenet", width?: number, dropout?: number, seed?: integer}
+function nn.mobilenetv2(options) end
+
 ---Blocks of channels become positions.
 ---@param options? {block?: integer, name?: string}
 function nn.pixel_shuffle(options) end
@@ -1396,6 +1422,14 @@ function nn.tanh(options) end
 ---Larger images by interpolation.
 ---@param options? {scale?: number, mode?: "nearest"|"linear"|"cubic", align_corners?: boolean, name?: string}
 function nn.upsample(options) end
+
+---VGG with torchvision's names.
+---@param options? {depth?: integer, classes?: integer, stem?: "cifar"|"imagenet", width?: number, batchnorm?: boolean, seed?: integer}
+function nn.vgg(options) end
+
+---Vision transformer with torchvision's names.
+---@param options? {image?: integer, patch?: integer, width?: integer, depth?: integer, heads?: integer, mlp?: integer, classes?: integer, pool?: "class"|"mean", dropout?: number, seed?: integer}
+function nn.vit(options) end
 
 ---An optimizer for a loop of your own.
 ---@param options? {lr?: number, weight_decay?: number, betas?: table, eps?: number}
@@ -1528,6 +1562,10 @@ function tensor.hvp(f, x, v, options) end
 ---@param count integer
 ---@param options? {dtype?: string}
 function tensor.linspace(first, last, count, options) end
+
+---Reads an array.
+---@param path string A .npy file
+function tensor.load(path) end
 
 ---Powers whose exponents go from first to last in even steps.
 ---@param first number

@@ -1,9 +1,9 @@
 // Included by EveryIsa.h: one pass over the columns of a bidiagonalization, for f32 and f64. The vectors are the
 // compiler's own; the sizes below keep accumulators and coefficients of one group of columns in registers.
-#if K_ISA == PARE_ISA_AVX512
+#if K_LANES == 16
 #define VECTOR_BYTES 64
 #define GROUP 8
-#elif K_ISA == PARE_ISA_AVX2
+#elif K_LANES == 8
 #define VECTOR_BYTES 32
 #define GROUP 4
 #else

@@ -1,6 +1,7 @@
 // Compiles one file of kernels once per instruction set. No include guard: each kernel file includes it.
 //
-// K_LANES is the number of f32 in one of its registers (a number for #if; K_ISA is an enumerator and none).
+// K_LANES is the number of f32 in one of its registers.
+//
 //
 //   #define KERNELS "ElementwiseKernels.h"     // defines its functions as K(name)
 //   #include "EveryIsa.h"
@@ -8,31 +9,25 @@
 #include "Isa.h"
 
 #define K(name) name##_portable
-#define K_ISA PARE_ISA_PORTABLE
 #define K_LANES 4
 #include KERNELS
 #undef K
-#undef K_ISA
 #undef K_LANES
 
 #if defined(__x86_64__)
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v3"))), apply_to = function)
 #define K(name) name##_avx2
-#define K_ISA PARE_ISA_AVX2
 #define K_LANES 8
 #include KERNELS
 #undef K
-#undef K_ISA
 #undef K_LANES
 #pragma clang attribute pop
 
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v4"))), apply_to = function)
 #define K(name) name##_avx512
-#define K_ISA PARE_ISA_AVX512
 #define K_LANES 16
 #include KERNELS
 #undef K
-#undef K_ISA
 #undef K_LANES
 #pragma clang attribute pop
 

@@ -3,11 +3,11 @@
 // A tile is TILE_ROWS rows of x by one panel of PANEL outputs, kept in registers; weights lie in panels [inner][PANEL].
 // Blocks of DEPTH steps of a panel stay in the second cache while all rows of a block pass.
 
-#if K_ISA == PARE_ISA_AVX512
+#if K_LANES == 16
 #define LANES 16
 #define TILE_ROWS 14
 #define TILE_VECTORS 2
-#elif K_ISA == PARE_ISA_AVX2
+#elif K_LANES == 8
 #define LANES 8
 #define TILE_ROWS 6
 #define TILE_VECTORS 2

@@ -45,9 +45,9 @@ static void K(integer_add)(const uint8_t *restrict a, pare_grid ga, const uint8_
 #undef HIGHEST
 
 // 24 independent chains of multiply-adds; returns their number times the lanes.
-typedef float K(wide) __attribute__((vector_size(K_ISA == PARE_ISA_AVX512 ? 64 : K_ISA == PARE_ISA_AVX2 ? 32 : 16), aligned(4)));
+typedef float K(wide) __attribute__((vector_size(4 * K_LANES), aligned(4)));
 static intptr_t K(multiply_adds)(intptr_t rounds, float *sink) {
-  enum { CHAINS = K_ISA == PARE_ISA_AVX512 ? 24 : 12 };
+  enum { CHAINS = K_LANES == 16 ? 24 : 12 };
   K(wide) sum[CHAINS], a, b;
   for (size_t i = 0; i < sizeof a / 4; i++) a[i] = 0.5f + *sink, b[i] = 0.25f + *sink;
 #pragma clang loop unroll(full)

@@ -27,7 +27,7 @@ static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // How many inputs one word of 32 bits holds, and inputs and groups when both are filled up.
 static int64_t codes_per_word(const pare_coded_layer *l) { return 32 / l->bits; }
 static int64_t padded(const pare_coded_layer *l) { return divide_up(l->inner, 32) * 32; }
-static int64_t group_size(const pare_coded_layer *l) { return l->group < padded(l) ? l->group : padded(l); }
+static int64_t group_size(const pare_coded_layer *l) { return l->group < l->inner ? l->group : padded(l); }
 static int64_t group_count(const pare_coded_layer *l) { return divide_up(padded(l), group_size(l)); }
 
 #define KERNELS "NarrowLinearKernels.h"

@@ -56,8 +56,11 @@ import Testing
       Self.constant("four", [-1, 8, 4, 4]),
     ])
     try Self.check(model, ["x": Tensor.randn([2, 3, 4, 4], seed: 1)], frees: ["a"])
-    // Both halves lose the same: one unit for each of four places.
-    #expect(try model.groups().first { $0.layers.contains("a") }?.units.count == 4)
+    // Each channel by itself, since a cut writes the shuffle as the order that it is.
+    let group = try #require(try model.groups().first { $0.layers.contains("a") })
+    #expect(group.units.count == 8)
+    let cut = try model.pruned([UnitSelection(group: group.index, units: [0, 5, 6])])
+    #expect(cut.nodes.map(\.op) == ["Conv", "Gather", "Conv", "ReduceMean"])
   }
 
   @Test func chunksBySlices() throws {
@@ -97,6 +100,31 @@ import Testing
     ])
     try Self.check(model, ["x": Tensor.randn([2, 5, 12], seed: 1)], frees: ["qkv"])
     #expect(try model.groups().first { $0.layers.contains("qkv") }?.units.count == heads)
+  }
+
+  @Test func headsJoinedWithTheBatch() throws {
+    let heads = 4, depth = 3, width = heads * depth
+    func rows(_ name: String) -> [Node] {
+      [
+        Self.node("MatMul", name, ["x", "\(name).weight"]), Self.node("Reshape", "\(name).split", [name, "four"]),
+        Self.node("Transpose", "\(name).heads", ["\(name).split"], ["perm": .ints([0, 2, 1, 3])]),
+        Self.node("Reshape", "\(name).rows", ["\(name).heads", "three"]),
+      ]
+    }
+    let model = try Self.model([.symbol("N"), 5, 12], rows("q") + rows("k") + rows("v") + [
+      Self.node("Transpose", "keys", ["k.rows"], ["perm": .ints([0, 2, 1])]),
+      Self.node("MatMul", "scores", ["q.rows", "keys"]), Self.node("Softmax", "shares", ["scores"], ["axis": .int(-1)]),
+      Self.node("MatMul", "context", ["shares", "v.rows"]), Self.node("Reshape", "apart", ["context", "back"]),
+      Self.node("Transpose", "turned", ["apart"], ["perm": .ints([0, 2, 1, 3])]),
+      Self.node("Reshape", "joined", ["turned", "flat"]), Self.node("MatMul", "y", ["joined", "out.weight"]),
+    ], [
+      Self.weight("q.weight", [12, width]), Self.weight("k.weight", [12, width]), Self.weight("v.weight", [12, width]),
+      Self.weight("out.weight", [width, 6]), Self.constant("four", [0, 0, heads, depth]), Self.constant("three", [-1, 5, depth]),
+      Self.constant("back", [-1, heads, 5, depth]), Self.constant("flat", [0, 0, width]),
+    ])
+    #expect(try model.shapes()["q.rows"]?.shape == [.symbol("4*N"), 5, 3])
+    #expect(try model.shapes()["apart"]?.shape == [.symbol("N"), 4, 5, 3])
+    try Self.check(model, ["x": Tensor.randn([2, 5, 12], seed: 1)], frees: ["q", "k", "v"])
   }
 
   @Test func headsBesideSizesThatOnlyTheRunKnows() throws {

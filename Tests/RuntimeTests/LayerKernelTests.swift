@@ -142,10 +142,10 @@ import Testing
         inputs: inputs, outputs: [Port(isFloat ? "f" : "y", ValueType(isFloat ? .f32 : .u8, nil))],
         nodes: isFloat ? nodes.dropLast() : nodes, parameters: parameters)
       let dense = try Session(model, threads: 1, kernels: [], table: Self.eager())
-      let x = try (0..<2 * 8 * 90).map { _ in UInt8(random.integer(below: 256)) }
+      let x = (0..<2 * 8 * 90).map { _ in UInt8(random.integer(below: 256)) }
       var given = [
-        "x": try dtype == .u8
-          ? Tensor(x, shape: [2, 8, 9, 10]) : Tensor(x.map { Int8(bitPattern: $0) }, shape: [2, 8, 9, 10])
+        "x": dtype == .u8
+          ? try Tensor(x, shape: [2, 8, 9, 10]) : try Tensor(x.map { Int8(bitPattern: $0) }, shape: [2, 8, 9, 10])
       ]
       if hasResidual {
         given["r"] = try Tensor((0..<2 * 16 * 90).map { _ in UInt8(random.integer(below: 256)) }, shape: [2, 16, 9, 10])

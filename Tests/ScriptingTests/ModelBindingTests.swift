@@ -58,7 +58,7 @@ extension ScriptingTests {
         same(g(tensor.randn({1,3,8,8}, {seed=2})).shape, {1, 3, 8, 8})
         local k = nn.graph(function(x) return nn.concat{nn.relu()(x), x} end, {input={2,4,4}}); same(k(tensor.ones{1,2,4,4}).shape, {1, 4, 4, 4})
         assert(nn.resnet{depth=20, classes=10}:cost().parameters > 268000 and nn.lenet5():cost().parameters == 61706)
-        fails("unsupported", nn.vgg, {}); fails("argument", nn.resnet, {depth=21}); fails("argument", nn.resnet, {})
+        fails("argument", nn.vgg, {depth=12}); fails("argument", nn.vit, {width=10, heads=3}); fails("argument", nn.gpt, {}); fails("argument", nn.resnet, {depth=21}); fails("argument", nn.resnet, {})
         assert(fails("argument", nn.conv2d, {in_channels=1, out_channels=8, kernal=3}).suggestion == "did you mean 'kernel'?")
         fails("argument", nn.conv2d, {in_channels=1, out_channels=8}); fails("argument", nn.conv2d, {in_channels=0, out_channels=8, kernel=3})
         fails("argument", nn.sequential, {1}); fails("argument", nn.sequential, {nn.relu}); fails("argument", nn.sequential, {})

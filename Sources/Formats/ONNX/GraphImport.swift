@@ -182,7 +182,10 @@ struct GraphImport {
   private func outputs(of model: Model) throws -> [Port] {
     var inferred: [String: ValueType]?
     return try graph.output.map { info in
-      if info.hasType, info.type.hasTensorType { return try port(info, "output") }
+      if info.hasType, info.type.hasTensorType {
+        let port = try port(info, "output")
+        if port.type.shape != nil { return port }
+      }
       if inferred == nil { inferred = try model.shapes() }
       guard let type = inferred?[info.name] else {
         throw PareError(.format, "output '\(info.name)' of the graph is made by no node")

@@ -25,7 +25,7 @@ struct ParameterUse {
     return uses.contains { use in
       switch use.op {
       case "BatchNormalization": use.input == 1 || use.input == 2
-      case "QuantizeLinear", "DequantizeLinear", "Clip", "Pad", "Resize", "Dropout": false
+      case "QuantizeLinear", "DequantizeLinear", "Clip", "Pad", "Resize", "Upsample", "Dropout": false
       case "Add", "Sub", "Mul", "Div", "Pow", "Min", "Max": value.shape.count > 1
       default: true
       }

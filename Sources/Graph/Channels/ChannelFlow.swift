@@ -19,6 +19,8 @@ public struct ChannelFlow {
   private let node: Node
   private let types: [String: ValueType]
   private let parameters: Set<String>
+  /// Long lists of positions that the model holds.
+  private let constants: [String: [Int]]
   /// The operator set of the model.
   public let opset: Int
   private var solver: ChannelSolver
@@ -26,11 +28,12 @@ public struct ChannelFlow {
   private let choices: [ChannelChoice: Int]
   private var mentioned: Set<Mention> = []
 
-  init(_ node: Node, types: [String: ValueType], parameters: Set<String>, opset: Int, choices: [ChannelChoice: Int] = [:],
+  init(_ node: Node, types: [String: ValueType], parameters: Set<String>, constants: [String: [Int]] = [:], opset: Int, choices: [ChannelChoice: Int] = [:],
        solver: consuming ChannelSolver) {
     self.node = node
     self.types = types
     self.parameters = parameters
+    self.constants = constants
     self.opset = opset
     self.choices = choices
     self.solver = solver
@@ -64,14 +67,17 @@ public struct ChannelFlow {
 
   public func rank(_ place: Place) -> Int? { shape(place)?.count }
 
-  /// The size of an axis, or nil when it is unknown, or beyond what is followed.
+  /// The positions of an axis that can be followed: its size, the number in a size such as "4*N", or nil when it is
+  /// unknown or beyond what is followed.
   public func size(_ place: Place, axis: Int) -> Int? {
-    guard let sizes = shape(place), sizes.indices.contains(axis), let size = sizes[axis], size <= ChannelSolver.greatestAxis else { return nil }
+    guard let sizes = dimensions(place), sizes.indices.contains(axis), let size = sizes[axis].positions, size <= ChannelSolver.greatestAxis
+    else { return nil }
     return size
   }
 
   /// The known elements of a small integer input.
   public func contents(_ input: Int) -> [Int]? {
+    if let found = name(.input(input)).flatMap({ constants[$0] }) { return found }
     guard let known = name(.input(input)).flatMap({ types[$0]?.contents }) else { return nil }
     let values = known.compactMap(\.value)
     return values.count == known.count ? values : nil

@@ -13,11 +13,12 @@ extension Model {
       for slice in unit.slices { removed[slice.parameter, default: [:]][slice.axis, default: []].formUnion(slice.indices) }
       for slice in unit.values { removed[slice.name, default: [:]][slice.axis, default: []].formUnion(slice.indices) }
     }
-    let before = try shapes()
+    var model = try gatheringShuffles()
+    let before = try model.shapes()
     var kept: [String: [Int: [Int]]] = [:]
     for (name, axes) in removed {
       for (axis, gone) in axes {
-        guard let size = before[name]?.shape?[axis].value else { continue }
+        guard let size = before[name]?.shape?[axis].positions else { continue }
         let rest = (0..<size).filter { !gone.contains($0) }
         guard !rest.isEmpty else {
           throw PareError(.argument, "the cut would leave nothing of axis \(axis) of '\(name)'",
@@ -26,7 +27,6 @@ extension Model {
         kept[name, default: [:]][axis] = rest
       }
     }
-    var model = self
     for (name, parameter) in parameters {
       guard let axes = kept[name] else { continue }
       model.parameters[name]?.value = try axes.sorted { $0.key < $1.key }.reduce(parameter.value) { value, cut in
@@ -36,8 +36,8 @@ extension Model {
     try model.resizeNodes(kept: kept, before: before)
     model = try model.eliminatingDead()
     let after = try model.shapes()
-    for (name, axes) in kept {
-      for (axis, rest) in axes where after[name]?.shape?[axis].value != rest.count {
+    for (name, axes) in kept where after[name] != nil {
+      for (axis, rest) in axes where !Self.holds(after[name]?.shape?[axis], rest.count) {
         throw PareError(.internal, "axis \(axis) of '\(name)' after the cut", expected: "\(rest.count)",
                         got: after[name]?.shape.map { "\($0[axis])" } ?? "nothing")
       }
@@ -69,6 +69,12 @@ extension Model {
     return model
   }
 
+  /// Whether an axis has as many positions; of a free size times 1 nothing is left to tell apart.
+  private static func holds(_ size: Dimension?, _ count: Int) -> Bool {
+    guard let size else { return false }
+    return size.positions == count || (count == 1 && size.positions == nil)
+  }
+
   private func units(of selection: [UnitSelection]) throws -> [ChannelUnit] {
     let groups = try groups()
     return try selection.flatMap { chosen -> [ChannelUnit] in
@@ -91,7 +97,7 @@ extension Model {
 
   /// Lets every node whose inputs or outputs were cut fix its attributes and shape constants.
   private mutating func resizeNodes(kept: [String: [Int: [Int]]], before: [String: ValueType]) throws {
-    let readers = consumers
+    let readers = consumers, constants = positionLists
     var result: [Node] = [], changed: [Node] = []
     for node in nodes {
       guard (node.inputs + node.outputs).contains(where: { kept[$0] != nil }) else {
@@ -99,7 +105,7 @@ extension Model {
         continue
       }
       let cut = CutContext(
-        opset: opset, inputs: node.inputs.map { kept[$0] }, outputs: node.outputs.map { kept[$0] },
+        opset: opset, constants: node.inputs.map { constants[$0] }, inputs: node.inputs.map { kept[$0] }, outputs: node.outputs.map { kept[$0] },
         inputTypes: node.inputs.map { before[$0] }, outputTypes: node.outputs.map { before[$0] })
       let change = try OperatorRegistry.find(for: node, opset: opset).resized(node, cut)
       var resized = change.node
@@ -107,7 +113,9 @@ extension Model {
         let tensor = try Tensor(values.map { Int64($0 ?? 0) }, shape: Shape([values.count]))
         if let name = resized.input(input), let constant = parameters[name], readers[name]?.count == 1 {
           let old = try constant.value.dense()
-          parameters[name]?.value = DenseRepresentation(try tensor.reshaped(old.shape).converted(to: old.dtype))
+          // A scalar stays one; a list may have become shorter.
+          let value = old.count == tensor.count ? try tensor.reshaped(old.shape) : tensor
+          parameters[name]?.value = DenseRepresentation(try value.converted(to: old.dtype))
           continue
         }
         // Shared with other nodes, computed from shapes, or not there before: the node gets its own.

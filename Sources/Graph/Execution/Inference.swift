@@ -14,7 +14,8 @@ extension Model {
     var known = ShapeAnalysis(opset: opset)
     for (name, parameter) in parameters {
       let dense = parameter.value as? DenseRepresentation
-      if let tensor = dense?.tensor, !parameter.isTrainable {
+      // Integers are never trained, whatever the parameter says: shapes and axes.
+      if let tensor = dense?.tensor, !parameter.isTrainable || !tensor.dtype.isFloating {
         known.add(name, ValueType(of: tensor), tensor)
       } else {
         known.add(name, ValueType(dense?.tensor.dtype ?? .f32, parameter.shape.map { .fixed($0) }))

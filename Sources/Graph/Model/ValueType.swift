@@ -18,6 +18,36 @@ public enum Dimension: Sendable, Hashable, ExpressibleByIntegerLiteral, CustomSt
     case .symbol(let name): name
     }
   }
+
+  /// A free size times a known number, as "4*N": what reshapes make of the two.
+  static func times(_ count: Int, _ size: Dimension) -> Dimension {
+    switch size {
+    case .fixed(let value):
+      let (product, overflow) = value.multipliedReportingOverflow(by: count)
+      return overflow ? .symbol("\(count)*\(value)") : .fixed(product)
+    case .symbol(let name):
+      let (known, base) = size.factors
+      let (product, overflow) = known.multipliedReportingOverflow(by: count)
+      return product == 1 && !overflow ? .symbol(base ?? name) : .symbol("\(overflow ? count : product)*\(base ?? name)")
+    }
+  }
+
+  /// The known number in a size, and the free size that it multiplies; 1 and the name where there is no number.
+  var factors: (known: Int, free: String?) {
+    switch self {
+    case .fixed(let value): return (value, nil)
+    case .symbol(let name):
+      if let star = name.firstIndex(of: "*"), let count = Int(name[..<star]), count > 1 { return (count, String(name[name.index(after: star)...])) }
+      return (1, name)
+    }
+  }
+
+  /// How many positions of an axis can be told apart: all of a fixed one, those within the number of "4*N"; nil for a free one.
+  var positions: Int? {
+    if let value { return value }
+    let known = factors.known
+    return known > 1 ? known : nil
+  }
 }
 
 /// What is known of a value before it is computed.

@@ -22,7 +22,7 @@ struct FlattenOperator: Operator {
     if fixed.count == sizes.count { return .fixed(try checkedProduct(fixed, node)) }
     // A free size alone keeps its name.
     let free = sizes.filter { $0.value == nil }
-    if free.count == 1, fixed.allSatisfy({ $0 == 1 }), let only = free.first { return only }
+    if free.count == 1, let only = free.first { return .times(try checkedProduct(fixed, node), only) }
     return .symbol("\(node.name)_\(axis)")
   }
 

@@ -34,14 +34,33 @@ struct GatherOperator: Operator {
     }
     let taken = try normalized(node.int("axis", default: 0), rank: rank, node)
     for axis in 0..<rank {
-      if axis == taken {
+      if axis == taken, picked == 1, let places = flow.contents(1), let size = flow.size(.input(0), axis: axis),
+         flow.size(.output(0), axis: axis) == places.count, places.allSatisfy({ (-size..<size).contains($0) }) {
+        // Channels in another order: each goes with its place.
+        flow.tie(.input(0), axis: axis, at: places.map { $0 < 0 ? $0 + size : $0 }, .output(0), axis: axis, at: Array(places.indices))
+        flow.free(.input(1), axis: 0)
+      } else if axis == taken {
         flow.block(.input(0), axis: axis, "\(node.op) '\(node.name)' takes positions of axis \(axis) by number")
       } else {
         flow.tie(.input(0), axis: axis, .output(0), axis: axis < taken ? axis : axis + picked - 1)
         flow.role(.produces, input: 0, axis: axis)
       }
     }
-    for axis in 0..<picked { flow.tie(.input(1), axis: axis, .output(0), axis: taken + axis) }
+    for axis in 0..<picked where !(picked == 1 && flow.contents(1) != nil) { flow.tie(.input(1), axis: axis, .output(0), axis: taken + axis) }
+    if picked == 1 { flow.free(.input(1), axis: 0) }
+  }
+
+  /// Positions are counted anew among those that stay.
+  func resized(_ node: Node, _ cut: CutContext) throws -> Resized {
+    guard let rank = cut.input(0)?.shape?.count else { return Resized(node) }
+    let axis = try normalized(node.int("axis", default: 0), rank: rank, node)
+    guard let size = cut.input(0)?.shape?[axis].value, let kept = cut.kept(input: 0, axis: axis), let places = cut.positions(1) else {
+      return Resized(node)
+    }
+    var numbers: [Int: Int] = [:]
+    for (number, place) in kept.enumerated() { numbers[place] = number }
+    let rest: [Int] = places.compactMap { numbers[$0 < 0 ? $0 + size : $0] }
+    return Resized(node, constants: [1: rest])
   }
 }
 

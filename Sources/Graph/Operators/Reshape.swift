@@ -48,18 +48,20 @@ struct ReshapeOperator: Operator {
   private func rest(of shape: [Dimension]?, after result: [Dimension], _ node: Node, _ place: Int) throws -> Dimension {
     let unknown = Dimension.symbol("\(node.name)_\(place)")
     guard let shape else { return unknown }
-    var free = shape.filter { $0.value == nil }
-    for size in result where size.value == nil {
-      guard let match = free.firstIndex(of: size) else { return unknown }
+    // "4*N" is a number and a free size.
+    var free = shape.compactMap(\.factors.free)
+    let rest = result.enumerated().filter { $0.offset != place }.map(\.element)
+    for name in rest.compactMap(\.factors.free) {
+      guard let match = free.firstIndex(of: name) else { return unknown }
       free.remove(at: match)
     }
-    let total = try checkedProduct(shape.compactMap(\.value), node)
-    let given = try checkedProduct(result.compactMap(\.value).filter { $0 != -1 }, node)
+    let total = try checkedProduct(shape.map(\.factors.known), node)
+    let given = try checkedProduct(rest.map(\.factors.known), node)
     if free.isEmpty {
       guard given > 0, total % given == 0 else { throw node.failure(.shape, "\(shape) does not divide into \(result)") }
       return .fixed(total / given)
     }
-    return free.count == 1 && total == given ? free[0] : unknown
+    return free.count == 1 && given > 0 && total % given == 0 ? .times(total / given, .symbol(free[0])) : unknown
   }
 
   func forward(_ node: Node, _ inputs: [Tensor?], _ context: inout ExecutionContext) throws -> [Tensor] {
@@ -81,11 +83,21 @@ struct ReshapeOperator: Operator {
     var sizes = target.map(\.value)
     var isChanged = false
     for axis in target.indices {
-      guard let kept = cut.kept(output: 0, axis: axis), let size = target[axis].value, size > 0 else { continue }
+      guard let kept = cut.kept(output: 0, axis: axis) else { continue }
+      guard let size = target[axis].value else {
+        // A number times a free size, which the graph computes: what remains.
+        sizes[axis] = -1
+        isChanged = true
+        continue
+      }
+      guard size > 0 else { continue }
       sizes[axis] = kept.count
       isChanged = true
     }
     guard isChanged else { return Resized(node) }
+    guard sizes.count(where: { $0 == -1 }) <= 1 else {
+      throw node.failure(.unsupported, "the cut of several axes of sizes that are not known", suggestion: "fix the sizes of the inputs (--shape)")
+    }
     guard attribute != nil else { return Resized(node, constants: [1: sizes]) }
     var node = node
     node.attributes["shape"] = .ints(sizes.compactMap { $0 })

@@ -64,7 +64,7 @@ enum TensorConstructors {
     }
   }
 
-  static var all: [Function] { makers + functions }
+  static var all: [Function] { makers + functions + files }
 
   private static var makers: [Function] {
     [

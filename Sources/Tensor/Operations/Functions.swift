@@ -91,7 +91,7 @@ extension Tensor {
     let y = try Compute.backend.clip(x, low, high)
     guard records else { return y }
     return y.recorded("clip", self, repeatable: true) { g, pullback in
-      if !pullback.createsGraph, let inside = try Compute.backend.clipGradient(g, x, low, high) { return try pullback.add(0, inside) }
+      if !pullback.createsGraph, let inside = try Compute.backend.clipGradient(g, x, low, high) { return pullback.add(0, inside) }
       try pullback.add(0, Tensor.where(x.ge(low).and(x.le(high)), g, Tensor.scalar(0, g.dtype)))
     }
   }

@@ -98,7 +98,7 @@ extension Tensor {
         let affine = plainScale != nil || shiftShape != nil
         let gradients = try Compute.backend.rowNormGradient(
           g, x, width: width, scale: plainScale, statistics, input: pullback.needs(0), affine: affine)
-        if let gx = gradients.x { try pullback.add(0, gx) }
+        if let gx = gradients.x { pullback.add(0, gx) }
         if let plainScale, let gscale = gradients.scale { try pullback.add(1, gscale.reshaped(plainScale.shape)) }
         if let shiftShape, let gshift = gradients.shift { try pullback.add(2, gshift.reshaped(shiftShape)) }
       }

@@ -23,6 +23,8 @@ protocol BinaryOperator: Operator {
   func apply(_ node: Node, _ a: Tensor, _ b: Tensor) throws -> Tensor
   /// The same on known elements of shapes, where it makes sense.
   func apply(_ a: Int, _ b: Int) -> Int?
+  /// A known number applied to a free size, where the result has a name.
+  func apply(_ size: Dimension, _ count: Int) -> Dimension?
   /// What a parameter among the operands does for the channels along it.
   var role: ChannelRole { get }
   /// The type of the result of operands of this type.
@@ -33,6 +35,7 @@ extension BinaryOperator {
   var arity: ClosedRange<Int> { 2...2 }
   var role: ChannelRole { .carries }
   func apply(_ a: Int, _ b: Int) -> Int? { nil }
+  func apply(_ size: Dimension, _ count: Int) -> Dimension? { nil }
   func result(_ dtype: DType) -> DType { dtype }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
@@ -50,6 +53,8 @@ extension BinaryOperator {
         if let p = a.value, let q = b.value, let value = apply(p, q) { return .fixed(value) }
         if a.value == nil, let q = b.value, apply(7, q) == 7, apply(11, q) == 11 { return a }
         if b.value == nil, let p = a.value, apply(p, 7) == 7, apply(p, 11) == 11 { return b }
+        if let count = b.value, let named = apply(a, count) { return named }
+        if let count = a.value, let named = apply(b, count) { return named }
         return .symbol("\(node.name)_\(place)")
       }
     }

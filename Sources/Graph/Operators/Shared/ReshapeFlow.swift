@@ -12,20 +12,35 @@ extension ChannelFlow {
     }
     for axis in before.indices where before[axis] == 1 { free(.input(0), axis: axis) }
     for axis in after.indices where after[axis] == 1 { free(.output(0), axis: axis) }
-    // Axes of size 1 say nothing. Runs are matched from the front, and from the back where a free size is in the way.
-    var left = before.indices.filter { before[$0] != 1 }, right = after.indices.filter { after[$0] != 1 }
-    var number = 0
-    while let (x, y) = Self.run(left.map { before[$0] }, right.map { after[$0] }) {
+    // Runs are matched from the front, and from the back where a free size is in the way.
+    var left = Self.pieces(before), right = Self.pieces(after), number = 0
+    while let (x, y) = Self.run(left.map(\.size), right.map(\.size)) {
       join(Array(left.prefix(x)), Array(right.prefix(y)), number)
       left.removeFirst(x)
       right.removeFirst(y)
       number += 1
     }
-    while let (x, y) = Self.run(left.reversed().map { before[$0] }, right.reversed().map { after[$0] }) {
+    while let (x, y) = Self.run(left.reversed().map(\.size), right.reversed().map(\.size)) {
       join(Array(left.suffix(x)), Array(right.suffix(y)), number)
       left.removeLast(x)
       right.removeLast(y)
       number += 1
+    }
+  }
+
+  /// An axis, or a factor of one: a size such as "4*N" is N times 4.
+  private struct Piece {
+    let axis: Int
+    let size: Dimension
+  }
+
+  /// The axes that are not 1, in order.
+  private static func pieces(_ shape: [Dimension]) -> [Piece] {
+    shape.enumerated().flatMap { axis, size -> [Piece] in
+      if size == 1 { return [] }
+      let (known, free) = size.factors
+      guard let free, known > 1 else { return [Piece(axis: axis, size: size)] }
+      return [Piece(axis: axis, size: .symbol(free)), Piece(axis: axis, size: .fixed(known))]
     }
   }
 
@@ -54,23 +69,27 @@ extension ChannelFlow {
   }
 
   /// Ties a run of axes of the input with one of the output.
-  private mutating func join(_ left: [Int], _ right: [Int], _ number: Int) {
+  private mutating func join(_ left: [Piece], _ right: [Piece], _ number: Int) {
     if left.count == 1, right.count == 1 {
-      tie(.input(0), axis: left[0], .output(0), axis: right[0])
+      guard let size = left[0].size.value, size <= ChannelSolver.greatestAxis else {
+        free(.input(0), axis: left[0].axis)
+        return free(.output(0), axis: right[0].axis)
+      }
+      tie(.input(0), axis: left[0].axis, at: Array(0..<size), .output(0), axis: right[0].axis, at: Array(0..<size))
     } else if left.count == 1 {
-      divide(.input(0), axis: left[0], into: .output(0), right, number)
+      divide(.input(0), left[0], into: .output(0), right, number)
     } else if right.count == 1 {
-      divide(.output(0), axis: right[0], into: .input(0), left, number)
+      divide(.output(0), right[0], into: .input(0), left, number)
     }
   }
 
   /// Ties an axis with one of the axes that it is divided into.
-  private mutating func divide(_ whole: Place, axis: Int, into place: Place, _ axes: [Int], _ number: Int) {
-    guard let size = size(whole, axis: axis) else { return }
-    let chosen = choice(number, among: axes.count, at: whole, axis: axis)
-    let carrier = axes[chosen], count = self.size(place, axis: carrier) ?? 1
-    let inner = axes[(chosen + 1)...].reduce(1) { $0 * (self.size(place, axis: $1) ?? 1) }
+  private mutating func divide(_ whole: Place, _ piece: Piece, into place: Place, _ pieces: [Piece], _ number: Int) {
+    guard let size = piece.size.value, size <= ChannelSolver.greatestAxis else { return }
+    let chosen = choice(number, among: pieces.count, at: whole, axis: piece.axis)
+    let carrier = pieces[chosen], count = carrier.size.value ?? 1
+    let inner = pieces[(chosen + 1)...].reduce(1) { $0 * ($1.size.value ?? 1) }
     let positions = Array(0..<size)
-    tie(whole, axis: axis, at: positions, place, axis: carrier, at: positions.map { $0 / inner % count })
+    tie(whole, axis: piece.axis, at: positions, place, axis: carrier.axis, at: positions.map { $0 / inner % count })
   }
 }
