@@ -58,7 +58,7 @@ enum BLAS {
           cblas_sgemm(CblasRowMajor, tx, ty, m, n, k, 1, p + i, x.leading, q + j, y.leading, 0, r + o, n)
         } else {
           let status = dnnl_sgemm(
-            letter(x), letter(y), Int(m), Int(n), Int(k), 1, p + i, Int(x.leading), q + j, Int(y.leading), 0, r + o, Int(n))
+            letter(x), letter(y), Int64(m), Int64(n), Int64(k), 1, p + i, Int64(x.leading), q + j, Int64(y.leading), 0, r + o, Int64(n))
           guard status == dnnl_success else { throw PareError(.memory, "[matmul] oneDNN: status \(status.rawValue)", op: "matmul") }
         }
       } else {
