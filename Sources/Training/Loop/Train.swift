@@ -218,7 +218,7 @@ final class TrainingRun {
         .notReached, "train: the loss at step \(state.step) of \(state.steps)", argument: "lr", expected: "a finite number",
         got: "\(value)", suggestion: "a lr below \(rate) may help")
     }
-    let gradients = try (scaler.map { try loss * $0.scale } ?? loss).gradients(at: tracked)
+    let gradients = try (scaler.map { try loss * $0.scale } ?? loss).gradients(at: tracked, retainGraph: false)
     if pass.batches == 0 {
       pass.gradients = gradients
     } else {
