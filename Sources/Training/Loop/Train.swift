@@ -216,7 +216,8 @@ final class TrainingRun {
       [state.model.soleInput(): batch.x], taps: options.loss.taps, training: true,
       parameters: tracked.merging(pass.statistics) { leaf, _ in leaf }, seed: dropoutSeed(batch: number),
       autocast: autocast)
-    let loss = try options.loss.value(execution, batch)
+    var loss = try options.loss.value(execution, batch)
+    if let penalty = options.penalty { loss = try loss + penalty.value(projected(tracked), state.model) }
     let value = try loss.detached().item()
     guard value.isFinite || scaler != nil else {
       throw PareError(
@@ -233,6 +234,13 @@ final class TrainingRun {
     pass.loss += value
     pass.batches += 1
     pass.progress.add(loss: value, samples: batch.count, answers: try answers(execution, batch), rate: learningRate)
+  }
+
+  /// The tracked leaves as the forward pass sees them.
+  private func projected(_ tracked: [String: Tensor]) throws -> [String: Tensor] {
+    var seen: [String: Tensor] = [:]
+    for (name, leaf) in tracked { seen[name] = try state.model.parameter(named: name).value.projected(leaf) }
+    return seen
   }
 
   /// How many answers were right, of how many; nil where targets are no classes.
