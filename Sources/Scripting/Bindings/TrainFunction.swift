@@ -40,6 +40,8 @@ extension TrainingFunctions {
     var options = try options(given, call.environment)
     options.loss = try loss(raw["loss"], smoothing: given.number("label_smoothing"), call.environment)
     let callbacks = try raw["callbacks"].map { try [TrainingFunctions.callbacks($0, call.environment)] } ?? []
+    // Models that nobody holds any more are not to take memory beside the training.
+    call.state.collectGarbage()
     let runs = try given.integer("runs")
     guard runs > 1 else {
       let (trained, history) = try run(model(call, seed: options.seed), data, options, callbacks)
