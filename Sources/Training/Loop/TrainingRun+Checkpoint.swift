@@ -65,6 +65,7 @@ extension TrainingRun {
     average = saved.average
     best = saved.best
     log = TrainingLog(lines: saved.log.lines, seconds: saved.log.seconds)
+    origin = saved.model
     interpreter = try Interpreter(saved.model)
     autocast = try options.autocast(for: saved.model)
   }
