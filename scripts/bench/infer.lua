@@ -14,13 +14,15 @@
 
 local sessions = {}
 
--- What a user would write for each kind.
+-- What a user would write for each kind: steps, one after another.
 local recipes = {
-  sparse90 = {prune{sparsity = 0.9}},
-  sparse80 = {prune{sparsity = 0.8}},
-  block90 = {prune{sparsity = 0.9, granularity = "block", block = {16, 1}}},
-  sparse8 = {prune{sparsity = 0.9, granularity = "block", block = {1, 4}}, quantize{bits = 8, calibration = 16}},
-  half = {prune{sparsity = 0.5, granularity = "filter"}},
+  sparse90 = function() return prune{sparsity = 0.9} end,
+  sparse80 = function() return prune{sparsity = 0.8} end,
+  block90 = function() return prune{sparsity = 0.9, granularity = "block", block = {16, 1}} end,
+  sparse8 = function() return prune{sparsity = 0.9, granularity = "block", block = {1, 4}}, quantize{bits = 8, calibration = 16} end,
+  linear4 = function() return quantize{weights = {bits = 4, granularity = "group", group = 32}} end,
+  binary = function() return binarize{activations = true} end,
+  half = function() return prune{sparsity = 0.5, granularity = "filter"} end,
 }
 
 -- A dense f32 or int64 file of numpy's.
@@ -73,7 +75,7 @@ function commands.compress(kind, path, target, file)
     options.data = data.load("calibration-" .. kind, {normalize = false})
   end
   local m = model.load(path)
-  for _, step in ipairs(recipes[kind]) do m = step(m, options) end
+  for _, step in ipairs{recipes[kind]()} do m = step(m, options) end
   m:save(target)
 end
 

@@ -7,8 +7,9 @@
 
 needs torch, onnx, onnxruntime and numpy; openvino only where it is asked for. The networks are made here with random
 weights; batch statistics are those of random images. 8-bit files are ONNX Runtime's own (static QDQ, u8 activations, s8
-weights per channel). A turn is as many runs as take some 25 ms; between turns of different engines the processors rest,
-so that no engine's spinning threads sit in another's time. Printed are median and minimum of the turns, and the ratios of
+weights per channel). Each engine has a process of its own, which is stopped while another has its turn, so that threads
+that spin after their work do not sit in the other's time. A turn is as many runs as take some 25 ms, behind one that is
+not counted. Printed are median and minimum of the turns, and the ratios of
 the others' to Pare's; outputs are compared in the same run.
 
 Kinds beside f32, bf16 and int8 are compressed by Pare from the same f32 file, in one call of a user (infer.lua), and run
@@ -19,7 +20,7 @@ the interpreter's of the compressed model.
  With --results what is measured is kept, and what is there
 already is not measured again. Pare runs as `pare infer.lua`, or as the command that --pare gives.
 """
-import argparse, json, os, shlex, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, shlex, signal, statistics, subprocess, sys, tempfile, time
 
 import numpy
 
@@ -304,10 +305,29 @@ def files(name, kind, folder, pare_command):
 
 # --- The engines ------------------------------------------------------------------------------------------------------
 
-class Pare:
+class Remote:
+    """An engine in a process of its own, which stands still while another one has its turn: threads that spin on for a
+    while after their work would sit in the other's time."""
+
+    def start(self, command, **options):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, **options)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def close(self):
+        self.go_on()
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Pare(Remote):
     def __init__(self, command, folder):
         self.folder, self.loaded = folder, 0
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.start(command)
 
     def ask(self, *words):
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
@@ -350,9 +370,46 @@ class Pare:
     def profile(self):
         return "".join(self.ask("profile", self.loaded))
 
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+
+class Served(Remote):
+    """A library, run by this file as `infer.py --serve ENGINE`."""
+
+    def __init__(self, engine, folder):
+        self.folder = folder
+        self.start([sys.executable, os.path.abspath(__file__), "--serve", engine])
+
+    def ask(self, *words):
+        self.process.stdin.write(json.dumps(words) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError("the engine ended early")
+        return json.loads(line)
+
+    def load(self, path, inputs, batch, threads, kind):
+        file = os.path.join(self.folder, "inputs.npz")
+        numpy.savez(file, **inputs)
+        self.ask("load", path, file, batch, threads, kind)
+
+    def turn(self, count):
+        return self.ask("turn", count)
+
+    def output(self):
+        file = os.path.join(self.folder, "output.npy")
+        self.ask("output", file)
+        return numpy.load(file)
+
+
+def serve(engine):
+    made = {"ort": ORT, "openvino": OpenVINO, "torch": Torch}[engine]()
+    commands = {
+        "load": lambda path, file, *rest: made.load(path, dict(numpy.load(file)), *rest), "turn": made.turn,
+        "output": lambda file: numpy.save(file, made.output())}
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints is no answer
+    for line in sys.stdin:
+        name, *words = json.loads(line)
+        print(json.dumps(commands[name](*words)), file=answers, flush=True)
 
 
 class Library:
@@ -361,9 +418,6 @@ class Library:
         for _ in range(count):
             self.run()
         return (time.perf_counter() - start) / count
-
-    def close(self):
-        pass
 
 
 class ORT(Library):
@@ -432,8 +486,7 @@ def measure(options, name, kind, batch, folder, pare_command):
     for engine in ["pare", "whole"] if kind == "half" else options.engines:
         if engine == "torch" and others.endswith(".int8.onnx"):
             continue
-        makers = {"ort": ORT, "openvino": OpenVINO, "torch": Torch}
-        made = Pare(pare_command, folder) if engine in ("pare", "whole") else makers[engine]()
+        made = Pare(pare_command, folder) if engine in ("pare", "whole") else Served(engine, folder)
         made.load(path if engine == "pare" else others, inputs, batch, options.threads, kind)
         engines[engine] = made
     record = {"difference": {}, "median": {}, "minimum": {}}
@@ -452,17 +505,24 @@ def measure(options, name, kind, batch, folder, pare_command):
             assert got.shape == expected.shape, f"{name} {engine}: {got.shape} against {expected.shape}"
             record["difference"][engine] = float(numpy.abs(got - expected).max() / scale)
     counts = {}
+    for made in engines.values():
+        made.stop()
     for engine, made in engines.items():
+        made.go_on()
         once = min(made.turn(1) for _ in range(3))
+        made.stop()
         counts[engine] = max(1, min(400, round(0.025 / once)))
     times = {engine: [] for engine in engines}
     for pair in range(options.pairs):
         order = list(engines)
         for engine in order[pair % len(order):] + order[:pair % len(order)]:
             time.sleep(REST)
+            engines[engine].go_on()
             engines[engine].turn(1)
             times[engine].append(engines[engine].turn(counts[engine]) * 1e3)
+            engines[engine].stop()
     for engine, made in engines.items():
+        made.go_on()
         record["median"][engine], record["minimum"][engine] = statistics.median(times[engine]), min(times[engine])
         if engine == "pare" and options.profile:
             print(made.profile())
@@ -534,7 +594,10 @@ def main():
     parser.add_argument("--pare", type=shlex.split, default=[PARE, "--quiet", os.path.join(HERE, "infer.lua")])
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.serve:
+        return serve(options.serve)
     os.makedirs(options.folder, exist_ok=True)
     kept = {}
     if options.results and os.path.exists(options.results):
