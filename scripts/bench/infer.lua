@@ -71,8 +71,8 @@ function commands.compress(kind, path, target, file)
   if file then
     local part = {x = read_npy(file)}
     part.y = tensor.zeros({part.x.shape[1]}, {dtype = "i64"})
-    define.dataset{name = "calibration-" .. kind, open = function() return {train = part, validation = part, test = part} end}
-    options.data = data.load("calibration-" .. kind, {normalize = false})
+    define.dataset{name = "calibration_" .. kind, open = function() return {train = part, validation = part, test = part} end}
+    options.data = data.load("calibration_" .. kind, {normalize = false})
   end
   local m = model.load(path)
   for _, step in ipairs{recipes[kind]()} do m = step(m, options) end
