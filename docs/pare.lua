@@ -1634,7 +1634,7 @@ function tensor.zeros(shape, options) end
 ---Trains a model: the trained model and a record for each epoch; with runs=n lists of both, and mean and std of the last records.
 ---@param model pare.model A model, or function(seed) return model end
 ---@param data table A data set
----@param options? {epochs?: integer, batch?: integer, optimizer?: "sgd"|"adam"|"adamw", lr?: number, momentum?: number, nesterov?: boolean, weight_decay?: number, schedule?: "constant"|"step"|"cosine"|"linear"|"one_cycle", warmup?: number, clip?: number, accumulate?: integer, shuffle?: boolean, augment?: table, loss?: string, label_smoothing?: number, precision?: "f32"|"bf16"|"f16", keep_f32?: table, ema?: number, early_stop?: table, seed?: integer, runs?: integer, checkpoint?: string, checkpoint_steps?: integer, resume?: string, log?: string, callbacks?: table}
+---@param options? {epochs?: integer, batch?: integer, optimizer?: "sgd"|"adam"|"adamw", lr?: number, momentum?: number, nesterov?: boolean, weight_decay?: number, schedule?: "constant"|"step"|"cosine"|"linear"|"one_cycle", warmup?: number, clip?: number, accumulate?: integer, shuffle?: boolean, augment?: table, loss?: string, regularizer?: string|table, label_smoothing?: number, precision?: "f32"|"bf16"|"f16", keep_f32?: table, ema?: number, early_stop?: table, seed?: integer, runs?: integer, checkpoint?: string, checkpoint_steps?: integer, resume?: string, log?: string, callbacks?: table}
 function train(model, data, options) end
 
 ---Constructors of methods by name, for those whose name is taken.
@@ -1652,12 +1652,12 @@ function binarize(parameters) end
 function cluster(parameters) end
 
 ---Trains a student to imitate a teacher.
----@param parameters {teacher?: "input"|pare.model, student?: pare.model, loss?: string|table, temperature?: number, alpha?: number, epochs?: integer, lr?: number, batch?: integer, optimizer?: "sgd"|"adam"|"adamw", momentum?: number, weight_decay?: number, schedule?: string, warmup?: number}
+---@param parameters {teacher?: "input"|pare.model, student?: pare.model, loss?: string|table, temperature?: number, alpha?: number, epochs?: integer, lr?: number, batch?: integer, optimizer?: "sgd"|"adam"|"adamw", momentum?: number, weight_decay?: number, schedule?: string, warmup?: number, regularizer?: string|table}
 ---@return pare.step
 function distill(parameters) end
 
 ---Trains on under everything that earlier steps established.
----@param parameters {epochs?: integer, lr?: number, batch?: integer, optimizer?: "sgd"|"adam"|"adamw", momentum?: number, weight_decay?: number, schedule?: string, warmup?: number, loss?: "cross_entropy"|"mse"|function, teacher?: "input"|pare.model}
+---@param parameters {epochs?: integer, lr?: number, batch?: integer, optimizer?: "sgd"|"adam"|"adamw", momentum?: number, weight_decay?: number, schedule?: string, warmup?: number, regularizer?: string|table, loss?: "cross_entropy"|"mse"|function, teacher?: "input"|pare.model}
 ---@return pare.step
 function finetune(parameters) end
 
@@ -1667,7 +1667,7 @@ function finetune(parameters) end
 function lowrank(parameters) end
 
 ---Removes the least important weights or structures.
----@param parameters {sparsity?: number, threshold?: number, percentile?: number, budget?: table, criterion?: string|table, granularity?: string, block?: table, scope?: "layer"|"global", reduce?: "sum"|"mean"|"max"|"l2", aggregate?: "sum"|"mean"|"max"|"first", schedule?: string|table, steps?: integer, epochs?: integer, lr?: number, keep?: table, layers?: table, round_to?: integer, physical?: boolean}
+---@param parameters {sparsity?: number, threshold?: number, percentile?: number, budget?: table, criterion?: string|table, granularity?: string, block?: table, scope?: "layer"|"global", allocation?: string|table, reduce?: "sum"|"mean"|"max"|"l2", aggregate?: "sum"|"mean"|"max"|"first", schedule?: string|table, steps?: integer, epochs?: integer, lr?: number, keep?: table, layers?: table, round_to?: integer, physical?: boolean}
 ---@return pare.step
 function prune(parameters) end
 
@@ -1677,7 +1677,7 @@ function prune(parameters) end
 function quantize(parameters) end
 
 ---Finds ratios, ranks and bits for each layer under a budget.
----@param parameters {space?: "filters"|"bits"|"ranks"|"filters+bits"|"filters+ranks"|"ranks+bits"|"filters+ranks+bits"|table, objectives?: table, budget?: table, strategy?: string|table, evaluations?: integer, criterion?: string|table, epochs?: integer, lr?: number, activations?: boolean, calibration?: integer}
+---@param parameters {space?: "filters"|"bits"|"ranks"|"filters+bits"|"filters+ranks"|"ranks+bits"|"filters+ranks+bits"|table, objectives?: table, budget?: table, strategy?: string|table, evaluations?: integer, proxy?: string|table, proposals?: integer, criterion?: string|table, epochs?: integer, lr?: number, activations?: boolean, calibration?: integer}
 ---@return pare.step
 function search(parameters) end
 

@@ -31,19 +31,30 @@ void pare_parallel(void (*body)(void *, intptr_t, intptr_t), void *context, intp
     body(context, 0, count);
     return;
   }
+  pare_settle();
   pare_region region = {body, context, count};
   GOMP_parallel(run_part, &region, (unsigned)threads, 0);
 }
 
+// The processors of the workers of the calling thread.
+static _Thread_local cpu_set_t worker_set;
+static _Thread_local int has_workers;
+
 // Gives each worker a processor of its own. Without that a worker may stay queued behind the caller that spins for it,
 // on one processor, while another is idle: measured, a training step of a small network took 25 times as long. The
 // caller itself stays free, since what it starts (a compiler, a shell) inherits its processors.
+typedef struct {
+  cpu_set_t allowed;
+  int *chosen;  // by worker: its processor
+} pin_task;
+
 static void pin_worker(void *data) {
   int part = omp_get_thread_num();
   if (part == 0) return;
-  const cpu_set_t *allowed = data;
+  const pin_task *task = data;
   for (int cpu = 0, seen = 0; cpu < CPU_SETSIZE; cpu++) {
-    if (!CPU_ISSET(cpu, allowed) || seen++ != part) continue;
+    if (!CPU_ISSET(cpu, &task->allowed) || seen++ != part) continue;
+    task->chosen[part] = cpu;
     cpu_set_t own;
     CPU_ZERO(&own);
     CPU_SET(cpu, &own);
@@ -54,10 +65,32 @@ static void pin_worker(void *data) {
 
 void pare_set_threads(int32_t threads) {
   omp_set_num_threads(threads);
-  cpu_set_t allowed;
-  if (threads < 2 || omp_in_parallel() || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-  if (CPU_COUNT(&allowed) < threads) return;
-  GOMP_parallel(pin_worker, &allowed, (unsigned)threads, 0);
+  has_workers = 0;
+  int chosen[CPU_SETSIZE];
+  pin_task task = {.chosen = chosen};
+  if (threads < 2 || omp_in_parallel() || sched_getaffinity(0, sizeof task.allowed, &task.allowed) != 0) return;
+  if (CPU_COUNT(&task.allowed) < threads) return;
+  for (int part = 0; part < threads; part++) chosen[part] = -1;
+  GOMP_parallel(pin_worker, &task, (unsigned)threads, 0);
+  CPU_ZERO(&worker_set);
+  for (int part = 1; part < threads; part++)
+    if (chosen[part] >= 0) CPU_SET(chosen[part], &worker_set);
+  has_workers = 1;
+}
+
+// Whoever wakes this thread (a pipe, a terminal) may draw it to the processor of a worker, where the two then wait for
+// each other a slice of the scheduler at a time: measured, 8 ms for a product of 0.2 ms. It moves, and is free again.
+void pare_settle(void) {
+  if (!has_workers) return;
+  const int cpu = sched_getcpu();
+  if (cpu < 0 || !CPU_ISSET(cpu, &worker_set)) return;
+  cpu_set_t allowed, others;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  CPU_ZERO(&others);
+  for (int other = 0; other < CPU_SETSIZE; other++)
+    if (CPU_ISSET(other, &allowed) && !CPU_ISSET(other, &worker_set)) CPU_SET(other, &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
+  sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
 static _Thread_local pare_thread_state state;

@@ -337,8 +337,8 @@ static void select_level(select_pass *p, uint32_t prefix, int32_t level, int64_t
   }
 }
 
-static int select_keys(const float *x, intptr_t n, uint32_t flip, const int64_t *ranks, int32_t count, uint32_t *keys,
-                       int32_t threads) {
+static int select_by_digits(const float *x, intptr_t n, uint32_t flip, const int64_t *ranks, int32_t count, uint32_t *keys,
+                            int32_t threads) {
   select_pass p = {.x = x, .n = n, .flip = flip, .parts = parts_for(n, threads)};
   p.counts = malloc(sizeof(uint32_t[MAX_BUCKETS]) * (size_t)p.parts);
   if (!p.counts) return 0;
@@ -347,10 +347,120 @@ static int select_keys(const float *x, intptr_t n, uint32_t flip, const int64_t 
   return 1;
 }
 
-int32_t pare_select_f32(const float *x, intptr_t n, const int64_t *ranks, int32_t count, float *values, int32_t threads) {
-  uint32_t keys[PARE_SELECT_RANKS];
-  if (!select_keys(x, n, 0, ranks, count, keys, threads)) return 0;
-  for (int32_t i = 0; i < count; i++) values[i] = value_of(keys[i], 0);
+enum { SELECT_CHUNK = 4096, SELECT_SAMPLES = 1 << 15 };
+
+// How many keys are below the lower bound, equal it, equal the upper one, are NaN.
+typedef struct {
+  int64_t below, lowest, highest, nans;
+} select_counts;
+
+#define KERNELS "SelectKernels.h"
+#include "EveryIsa.h"
+
+static intptr_t gather_between(const float *x, intptr_t n, uint32_t flip, uint32_t low, uint32_t high, uint32_t *to,
+                               intptr_t room, select_counts *counts) {
+  DISPATCH(between, x, n, flip, low, high, to, room, counts);
+}
+static void count_better(const float *x, intptr_t n, uint32_t flip, uint32_t limit, int64_t *better, int64_t *equal) {
+  DISPATCH(count_better, x, n, flip, limit, better, equal);
+}
+static void take_better(const float *x, intptr_t first, intptr_t n, uint32_t flip, uint32_t limit, int64_t ties, uint64_t *to) {
+  DISPATCH(take_better, x, first, n, flip, limit, ties, to);
+}
+
+// Sorts keys in place or in `spare`, of the same size, and returns where.
+static const uint32_t *ordered_keys(uint32_t *keys, uint32_t *spare, intptr_t n, int32_t threads) {
+#if defined(__x86_64__)
+  if (pare_isa_level() == PARE_ISA_AVX512) {
+    quicksort(keys, spare, n, 64, radix_alone);
+    return keys;
+  }
+#endif
+  return radix_sort(keys, spare, n, 0, threads);
+}
+
+typedef struct {
+  const float *x;
+  intptr_t n, room;  // room: of each part
+  uint32_t flip, low, high, *to;
+  int32_t parts;
+  intptr_t taken[MAX_PARTS];
+  select_counts counts[MAX_PARTS];
+} between_pass;
+
+static void between_part(void *context, intptr_t begin, intptr_t end) {
+  between_pass *p = context;
+  for (intptr_t part = begin; part < end; part++) {
+    intptr_t first, last;
+    share(p->n, p->parts, part, &first, &last);
+    p->taken[part] = gather_between(
+      p->x + first, last - first, p->flip, p->low, p->high, p->to + part * p->room, p->room, &p->counts[part]);
+  }
+}
+
+// Finds the keys of ascending ranks that lie close together in one pass over the data, as Floyd and Rivest 1975,
+// "Expected time bounds for selection": two keys of a sample enclose them, and what lies between is sorted. Returns 0
+// when they do not enclose them (a sample that tells little) or memory is short.
+static int select_by_sample(const float *x, intptr_t n, uint32_t flip, const int64_t *ranks, int32_t count, uint32_t *keys,
+                            int64_t *nans, int32_t threads) {
+  if (n < 16 * SELECT_SAMPLES) return 0;
+  between_pass p = {.x = x, .n = n, .flip = flip, .parts = parts_for(n, threads)};
+  p.room = (n / p.parts / 8 / SELECT_CHUNK + 2) * SELECT_CHUNK;
+  const intptr_t whole = p.room * p.parts;
+  uint32_t *memory = malloc(sizeof(uint32_t) * 2 * (size_t)(whole > SELECT_SAMPLES ? whole : SELECT_SAMPLES));
+  if (!memory) return 0;
+  for (intptr_t i = 0; i < SELECT_SAMPLES; i++) memory[i] = key_of(x[n / SELECT_SAMPLES * i + n / (2 * SELECT_SAMPLES)], flip, 1);
+  const uint32_t *sample = ordered_keys(memory, memory + SELECT_SAMPLES, SELECT_SAMPLES, threads);
+  // Four standard deviations of a rank in the sample, at most.
+  const double scale = (double)SELECT_SAMPLES / (double)n;
+  const intptr_t margin = 362;
+  const intptr_t low = (intptr_t)((double)ranks[0] * scale) - margin, high = (intptr_t)((double)ranks[count - 1] * scale) + margin;
+  p.low = low < 0 ? 0 : sample[low];
+  p.high = high >= SELECT_SAMPLES ? 0xffffffffu : sample[high];
+  p.to = memory;
+  pare_parallel(between_part, &p, p.parts, p.parts);
+  select_counts sum = {0};
+  intptr_t taken = 0;
+  int fits = 1;
+  for (int32_t part = 0; part < p.parts && fits; part++) {
+    fits = p.taken[part] >= 0;
+    if (!fits) break;
+    memmove(memory + taken, memory + part * p.room, sizeof(uint32_t) * (size_t)p.taken[part]);
+    taken += p.taken[part];
+    sum.below += p.counts[part].below;
+    sum.lowest += p.counts[part].lowest;
+    sum.highest += p.low == p.high ? 0 : p.counts[part].highest;
+    sum.nans += p.counts[part].nans;
+  }
+  const int64_t inside = sum.below + sum.lowest;
+  fits = fits && ranks[0] >= sum.below && ranks[count - 1] < inside + taken + sum.highest;
+  if (fits) {
+    const uint32_t *ordered = ordered_keys(memory, memory + whole, taken, threads);
+    for (int32_t i = 0; i < count; i++)
+      keys[i] = ranks[i] < inside ? p.low : ranks[i] < inside + taken ? ordered[ranks[i] - inside] : p.high;
+    *nans = sum.nans;
+  }
+  free(memory);
+  return fits;
+}
+
+int32_t pare_select_f32(const float *x, intptr_t n, const int64_t *ranks, int32_t count, float *values, int32_t *has_nan,
+                        int32_t threads) {
+  int64_t nans = -1;
+  for (int32_t first = 0, next; first < count; first = next) {
+    next = first + 1;
+    while (next < count && ranks[next] - ranks[first] < n / 128) next++;
+    uint32_t keys[PARE_SELECT_RANKS];
+    if (!select_by_sample(x, n, 0, ranks + first, next - first, keys, &nans, threads)
+        && !select_by_digits(x, n, 0, ranks + first, next - first, keys, threads)) return 0;
+    for (int32_t i = first; i < next; i++) values[i] = value_of(keys[i - first], 0);
+  }
+  if (nans < 0) {
+    int found = 0;
+    for (intptr_t i = 0; i < n; i++) found |= x[i] != x[i];
+    nans = found;
+  }
+  *has_nan = nans > 0;
   return 1;
 }
 
@@ -368,14 +478,7 @@ static void count_top(void *context, intptr_t begin, intptr_t end) {
   for (intptr_t part = begin; part < end; part++) {
     intptr_t first, last;
     share(c->n, c->parts, part, &first, &last);
-    int64_t better = 0, equal = 0;
-    for (intptr_t i = first; i < last; i++) {
-      const uint32_t key = key_of(c->x[i], c->flip, 1);
-      better += key < c->limit;
-      equal += key == c->limit;
-    }
-    c->better[part] = better;
-    c->equal[part] = equal;
+    count_better(c->x + first, last - first, c->flip, c->limit, &c->better[part], &c->equal[part]);
   }
 }
 
@@ -384,14 +487,7 @@ static void take_top(void *context, intptr_t begin, intptr_t end) {
   for (intptr_t part = begin; part < end; part++) {
     intptr_t first, last;
     share(c->n, c->parts, part, &first, &last);
-    uint64_t *to = c->pairs + c->better[part];
-    int64_t left = c->equal[part];
-    for (intptr_t i = first; i < last; i++) {
-      const uint32_t key = key_of(c->x[i], c->flip, 1);
-      if (key > c->limit) continue;
-      if (key == c->limit && left-- <= 0) continue;
-      *to++ = (uint64_t)key << 32 | (uint64_t)i;
-    }
+    take_better(c->x + first, first, last - first, c->flip, c->limit, c->equal[part], c->pairs + c->better[part]);
   }
 }
 
@@ -400,7 +496,9 @@ int32_t pare_topk_f32(const float *x, intptr_t n, intptr_t k, int32_t largest, f
   if (k == 0) return 1;
   top_context c = {.x = x, .n = n, .flip = largest ? 0xffffffffu : 0, .parts = parts_for(n, threads), .pairs = scratch};
   const int64_t rank = k - 1;
-  if (!select_keys(x, n, c.flip, &rank, 1, &c.limit, threads)) return 0;
+  int64_t nans;
+  if (!select_by_sample(x, n, c.flip, &rank, 1, &c.limit, &nans, threads)
+      && !select_by_digits(x, n, c.flip, &rank, 1, &c.limit, threads)) return 0;
   pare_parallel(count_top, &c, c.parts, c.parts);
   int64_t ties = k, start = 0;
   for (int32_t part = 0; part < c.parts; part++) ties -= c.better[part];

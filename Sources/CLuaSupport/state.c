@@ -48,7 +48,7 @@ void pare_collect(lua_State *L) { lua_gc(L, LUA_GCCOLLECT); }
 static void hook(lua_State *L, lua_Debug *record) {
   pare_state *state = pare_state_of(L);
   if (state->interrupts > 0) {
-    // The first request is an error like others; a second one before it is obeyed goes through every pcall.
+    // The first request is an error like others, which a script may catch; every further one goes through each pcall.
     if (state->interrupts == 1) {
       state->interrupts = 0;
       pare_arm(L);
@@ -78,12 +78,14 @@ void pare_arm(lua_State *L) {
 }
 
 void pare_interrupt(pare_state *state) {
-  state->interrupts += 1;
+  state->presses += 1;
+  state->interrupts += state->presses > 1 ? 2 : 1;
   lua_State *L = state->running;
   lua_sethook(L, hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
 void pare_interrupt_obeyed(pare_state *state, bool all) {
+  if (all) state->presses = 0;
   if (state->interrupts == 0) return;
   if (all || state->interrupts == 1) state->interrupts = 0;
   pare_arm(state->running);

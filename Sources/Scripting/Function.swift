@@ -106,7 +106,7 @@ struct Call {
   /// The error for an argument that is not what was declared.
   func refused(_ index: Int, expected: String? = nil) -> PareError {
     let name = index == 0 ? "self" : parameter(index)?.name ?? "\(index)"
-    let hint = index == 0 && function.isMethod ? "call it with a colon: \(function.usage)" : nil
+    let hint = index == 0 && function.isMethod ? "call it with a colon: \(function.usage)" : function.usage
     return PareError(
       .argument, "\(function.name): \(index == 0 ? "receiver" : "argument \(index) '\(name)'")", argument: name,
       expected: expected ?? parameter(index)?.expectation ?? "a value",
@@ -223,6 +223,13 @@ struct Call {
   /// An axis of `rank` axes, counted from 1 or from the end, as a position from 0.
   func axis(_ index: Int, rank: Int) throws -> Int { try Axis.position(integer(index), rank: rank, in: function.name) }
 
+  /// A layer, by name or by its position from 1 (negative: from the end).
+  func layer(_ index: Int, of model: Model) throws -> String {
+    if let name = lua.string(index + offset), lua.number(index + offset) == nil { return name }
+    guard lua.number(index + offset) != nil else { throw refused(index, expected: "a layer's name or position") }
+    return try model.nodes[Axis.position(integer(index), rank: model.nodes.count, in: function.name, what: "layer")].name
+  }
+
   // MARK: Named options
 
   /// The named options, checked against the declaration.
@@ -242,19 +249,23 @@ struct Call {
   }
 
   /// The named options, with those called `raw` as they came: data sets, callbacks, what has no parameter type.
-  func options(raw: Set<String>, at position: Int? = nil) throws -> (Arguments, [String: LuaValue]) {
+  ///
+  /// - Parameter others: names that are the caller's to read: parameters of an entry beside the function's own.
+  func options(
+    raw: Set<String>, at position: Int? = nil, others: Set<String> = []
+  ) throws -> (Arguments, [String: LuaValue]) {
     let index = position ?? (function.style == .table ? 1 : function.positional.count + 1)
     let entry = Entry(
       name: function.name, summary: function.summary, parameters: function.options.filter { !raw.contains($0.name) })
     if isNone(index) { return (try Arguments(entry), [:]) }
     guard let table = lua.table(index + offset) else { return (try options(at: index), [:]) }
     let known = function.options.map(\.name)
-    for pair in try table.fields where !known.contains(pair.key) {
+    for pair in try table.fields where !known.contains(pair.key) && !others.contains(pair.key) {
       throw PareError(
         .argument, "unknown parameter '\(pair.key)' for \(function.name)", argument: pair.key,
-        suggestion: Suggestion.didYouMean(pair.key, among: known) ?? "it takes \(known.joined(separator: ", "))")
+        suggestion: Suggestion.didYouMean(pair.key, among: known + others) ?? "it takes \((known + others.sorted()).joined(separator: ", "))")
     }
-    let values = try Conversion.named(table, of: function.name, environment, without: raw)
+    let values = try Conversion.named(table, of: function.name, environment, without: raw.union(others))
     var found: [String: LuaValue] = [:]
     for name in raw {
       let value = try table[key: name]

@@ -36,6 +36,8 @@ final class ModelHandle: NamedHandle {
   let model: Model
   /// The model with tracked parameters, inside `m:gradients`.
   var tracked: TrackedModel?
+  /// The layers in a row that it was made of: such a model stands where a module is expected as well.
+  var module: Module?
   /// Prepared once, at the first call.
   lazy var interpreter = Result { try Interpreter(model) }
   init(_ model: Model) { self.model = model }

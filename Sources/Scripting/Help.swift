@@ -28,7 +28,11 @@ enum Help {
       return "a table with \(try table.pairs().count) values"
     case .object(let object):
       if let step = try object.object(as: StepHandle.self) { return text(of: step.step.registration) }
-      return type(try object.typeName(), environment)
+      var fields: [String] = []
+      if let metatable = try object.metatable(), case .table(let names) = try metatable[key: "__properties"] {
+        fields = try names.list.compactMap { if case .string(let name) = $0 { name } else { nil } }
+      }
+      return type(try object.typeName(), fields: fields, environment)
     default: return "a \(value.typeName)"
     }
   }
@@ -71,17 +75,18 @@ enum Help {
     return lines.joined(separator: "\n")
   }
 
-  private static func type(_ name: String, _ environment: ScriptEnvironment) -> String {
+  private static func type(_ name: String, fields: [String], _ environment: ScriptEnvironment) -> String {
     let receivers = [
       "tensor": "x", "model": "m", "session": "s", "data part": "part", "step": "s", "result": "r", "front": "f",
       "optimizer": "opt", "training state": "t", "graph value": "v", "random source": "rng",
     ]
-    guard let receiver = receivers[name] else { return "a \(name)" }
+    let head = "a \(name)" + (fields.isEmpty ? "" : ", with the fields " + fields.joined(separator: ", "))
+    guard let receiver = receivers[name] else { return head }
     var methods = environment.declarations.values.filter { $0.name.hasPrefix(receiver + ":") }
     // Sessions and steps share a letter.
     if name == "step" { methods.removeAll { ["run", "benchmark", "profile"].contains($0.key) } }
     if name == "session" { methods.removeAll { ["plan", "front"].contains($0.key) } }
-    return "a \(name):\n" + aligned(methods.sorted { $0.name < $1.name }.map { ["  " + $0.usage, $0.summary] })
+    return head + ":\n" + aligned(methods.sorted { $0.name < $1.name }.map { ["  " + $0.usage, $0.summary] })
   }
 
   /// The declared name of a bound function.
@@ -118,7 +123,7 @@ enum Help {
     let given = entry.parameters.filter(\.isRequired).map { "\($0.name)=..." }.joined(separator: ", ")
     lines.append(
       registration.kind == .method
-        ? "  example: \(entry.name){\(given)}"
+        ? "  example: " + (entry.example ?? "\(entry.name){\(given)}")
         : "  example: \(registration.kind)=" + (given.isEmpty ? "\"\(entry.name)\"" : "{\"\(entry.name)\", \(given)}"))
     return lines.joined(separator: "\n")
   }

@@ -188,15 +188,15 @@ public final class ScriptEnvironment {
       return 0
     } catch {
       fflush(nil)
-      return Self.report(error)
+      return Self.report(error, hint: hint(for: error))
     }
   }
 
   /// Writes an error with its traceback to standard error; returns the exit status for it.
-  static func report(_ error: any Error) -> Int32 {
+  static func report(_ error: any Error, hint: String? = nil) -> Int32 {
     switch error {
     case let error as LuaError:
-      write("pare: \(error.message)\n")
+      write("pare: \(error.message)" + (hint.map { "; \($0)" } ?? "") + "\n")
       if error.pareError?.code == .interrupted { return 130 }
       if !error.traceback.isEmpty { write(error.traceback + "\n") }
     case let error as PareError:
@@ -205,6 +205,21 @@ public final class ScriptEnvironment {
     default: write("pare: \(error)\n")
     }
     return 1
+  }
+
+  /// What was probably meant where a script used a name that is nothing: Lua's own message says only that it is nil.
+  func hint(for error: any Error) -> String? {
+    guard let error = error as? LuaError, error.isText,
+      let match = error.message.firstMatch(of: /attempt to (?:call|index) a nil value \((global|field|method) '([^']+)'\)/)
+    else { return nil }
+    let (kind, name) = (match.output.1, String(match.output.2))
+    guard kind == "global" else {
+      let names = declarations.values.filter { $0.isMethod == (kind == "method") }
+      guard let key = Suggestion.closest(to: name, among: Set(names.map(\.key))) else { return nil }
+      return "did you mean " + names.filter { $0.key == key }.map(\.name).sorted().prefix(2).joined(separator: " or ") + "?"
+    }
+    let own = (try? state.globals.fields.map(\.key)) ?? [], shared = (try? globals.table.fields.map(\.key)) ?? []
+    return Suggestion.didYouMean(name, among: Set(own + shared))
   }
 
   static func write(_ text: String) {

@@ -27,14 +27,12 @@ public struct SHA256: Sendable {
       rest = rest.dropFirst(missing)
       guard pending.count == 64 else { return }
       let block = pending
-      block.withUnsafeBytes { compress($0[...]) }
+      block.withUnsafeBytes { compress($0) }
       pending.removeAll(keepingCapacity: true)
     }
-    while rest.count >= 64 {
-      compress(rest.prefix(64))
-      rest = rest.dropFirst(64)
-    }
-    pending.append(contentsOf: rest)
+    let whole = rest.count / 64 * 64
+    if whole > 0 { compress(UnsafeRawBufferPointer(rebasing: rest.prefix(whole))) }
+    pending.append(contentsOf: rest.dropFirst(whole))
   }
 
   public mutating func update(_ text: String) {
@@ -56,23 +54,35 @@ public struct SHA256: Sendable {
     })
   }
 
-  private mutating func compress(_ block: Slice<UnsafeRawBufferPointer>) {
-    var w = [UInt32](repeating: 0, count: 64)
-    for (index, byte) in block.enumerated() { w[index / 4] |= UInt32(byte) << UInt32(24 - 8 * (index % 4)) }
-    func rotate(_ x: UInt32, _ n: UInt32) -> UInt32 { x >> n | x << (32 - n) }
-    for i in 16..<64 {
-      let a = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3
-      let b = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10
-      w[i] = w[i - 16] &+ a &+ w[i - 7] &+ b
+  /// Takes in whole blocks of 64 bytes. Models are hashed at each step of a recipe, so nothing is allocated inside.
+  private mutating func compress(_ blocks: UnsafeRawBufferPointer) {
+    Self.constants.withUnsafeBufferPointer { constants in
+      state.withUnsafeMutableBufferPointer { state in
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { w in
+          for start in stride(from: 0, to: blocks.count, by: 64) {
+            for i in 0..<16 { w[i] = UInt32(bigEndian: blocks.loadUnaligned(fromByteOffset: start &+ 4 &* i, as: UInt32.self)) }
+            for i in 16..<64 {
+              let (x, y) = (w[i &- 15], w[i &- 2])
+              let a = Self.rotated(x, 7) ^ Self.rotated(x, 18) ^ x &>> 3
+              let b = Self.rotated(y, 17) ^ Self.rotated(y, 19) ^ y &>> 10
+              w[i] = w[i &- 16] &+ a &+ w[i &- 7] &+ b
+            }
+            var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+            var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+            for i in 0..<64 {
+              let one = h &+ (Self.rotated(e, 6) ^ Self.rotated(e, 11) ^ Self.rotated(e, 25)) &+ (e & f ^ ~e & g) &+ constants[i] &+ w[i]
+              let two = (Self.rotated(a, 2) ^ Self.rotated(a, 13) ^ Self.rotated(a, 22)) &+ (a & b ^ a & c ^ b & c)
+              (h, g, f, e) = (g, f, e, d &+ one)
+              (d, c, b, a) = (c, b, a, one &+ two)
+            }
+            state[0] &+= a; state[1] &+= b; state[2] &+= c; state[3] &+= d
+            state[4] &+= e; state[5] &+= f; state[6] &+= g; state[7] &+= h
+          }
+        }
+      }
     }
-    var s = state
-    for i in 0..<64 {
-      let e = rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25)
-      let one = s[7] &+ e &+ (s[4] & s[5] ^ ~s[4] & s[6]) &+ Self.constants[i] &+ w[i]
-      let a = rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22)
-      let two = a &+ (s[0] & s[1] ^ s[0] & s[2] ^ s[1] & s[2])
-      s = [one &+ two, s[0], s[1], s[2], s[3] &+ one, s[4], s[5], s[6]]
-    }
-    for i in 0..<8 { state[i] &+= s[i] }
   }
+
+  @inline(__always)
+  private static func rotated(_ x: UInt32, _ n: UInt32) -> UInt32 { x &>> n | x &<< (32 &- n) }
 }

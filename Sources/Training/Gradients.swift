@@ -65,8 +65,9 @@ public func gradients(
 }
 
 extension Tensor {
-  /// Returns the gradients of this loss, one number, at the leaves it depends on.
-  func gradients(at leaves: [String: Tensor]) throws -> [String: Tensor] {
+  /// Returns the gradients of this loss, one number, at the leaves it depends on. Without `retainGraph` its history is of no
+  /// further use.
+  func gradients(at leaves: [String: Tensor], retainGraph: Bool = true) throws -> [String: Tensor] {
     guard count == 1 else {
       throw PareError(.shape, "loss", argument: "loss", expected: "one number", got: "shape \(shape.dimensions)")
     }
@@ -75,7 +76,7 @@ extension Tensor {
         .argument, "the loss does not depend on the model's parameters", argument: "loss",
         expected: "a tensor computed from the model's outputs", got: "a constant")
     }
-    let gradients = try backward()
+    let gradients = try backward(retainGraph: retainGraph)
     return leaves.compactMapValues { gradients[$0] }
   }
 }

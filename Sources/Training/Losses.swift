@@ -99,6 +99,19 @@ public struct TrainingLoss {
   }
 }
 
+/// What training adds to the loss of each batch: a function of the parameters alone.
+public struct TrainingPenalty {
+  /// What a checkpoint must agree on: a resumed training has the same penalty.
+  public var name: String
+  /// Returns one number from the tracked parameters, by name, as the forward pass sees them (masks in force).
+  public var value: (_ parameters: [String: Tensor], _ model: Model) throws -> Tensor
+
+  public init(name: String, value: @escaping (_ parameters: [String: Tensor], _ model: Model) throws -> Tensor) {
+    self.name = name
+    self.value = value
+  }
+}
+
 extension Execution {
   /// Returns the output of a model that has exactly one.
   ///

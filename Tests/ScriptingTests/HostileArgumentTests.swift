@@ -8,7 +8,7 @@ extension ScriptingTests {
       try run("""
         local nothing = function() end
         local cycle = {}; cycle.a = cycle; cycle[1] = cycle
-        local bad = { nil, true, 0, -3, 2^53, -1e300, 0/0, 1/0, math.mininteger, "", "x", ("a"):rep(1000), {}, {1}, {{}}, {x=1}, nothing,
+        local bad = { nil, true, 0, -3, 2^53, -1e300, 0/0, 1/0, math.mininteger, "", "no-such-folder/x", ("a"):rep(1000), {}, {1}, {{}}, {x=1}, nothing,
           coroutine.create(nothing), io.stdout, tensor{1}, tensor(1), tensor{{1,2},{3,4}}, nn.relu(), nn.lenet300(), data.load("digits"), prune{sparsity=0.5}, cycle }
         local n = 27
         local skip = { ["tensor.threads"]=true, ["plugin.load"]=true }

@@ -249,6 +249,28 @@ func secondDerivativeEqualsCentralDifferences(_ c: GradientCase) throws {
     #expect(saved.peak < plain.peak * 2 / 3, "\(saved.peak) of \(plain.peak) bytes")
   }
 
+  @Test func aHistoryThatIsNotRetainedIsFreedOnTheWay() throws {
+    func run(retain: Bool) throws -> (bits: [[Double]], peak: Int) {
+      let leaves = CheckpointTests.weights.map { $0.tracked() }
+      let before = Compute.memory().current
+      // The gradients' own memory counts, but not that of what the forward pass kept.
+      var y = try Tensor.randn([2048, 256], seed: 100)
+      for leaf in leaves { y = try y.matmul(leaf).gelu() }
+      let loss = try y.square().mean()
+      y = loss.detached()
+      let kept = Compute.memory().current - before
+      let all = try loss.backward(retainGraph: retain)
+      let left = Compute.memory().current - before
+      #expect(retain ? left > kept : left < kept / 2, "\(left) of \(kept)")
+      if !retain {
+        let again = failure { try loss.backward() }
+        #expect(again?.code == .argument && again?.message.contains("did not retain") == true)
+      }
+      return (try leaves.map { try #require(try all[$0]?.scalars()) }, left)
+    }
+    #expect(try run(retain: true).bits == run(retain: false).bits)
+  }
+
   @Test func whatIsNotAnInputIsAnError() throws {
     let x = try Tensor([1, 2.0]).tracked(), w = try Tensor([3, 4.0]).tracked()
     let y = try Tensor.checkpoint(x) { try $0[0] * w }

@@ -160,6 +160,28 @@ import Testing
     #expect(!Compute.backend.supports(.batchNorm, .f64))
   }
 
+  /// A batch whose transforms would take much memory goes through in parts: each image as in a smaller batch.
+  @Test func largeBatchesGoInParts() throws {
+    let x = try Tensor.randn([24, 64, 48, 48], seed: 1), w = try Tensor.randn([64, 64, 3, 3], seed: 2) / 24
+    let bias = try Tensor.randn([64], seed: 3), seed = try Tensor.randn([24, 64, 48, 48], seed: 4)
+    func run(_ start: Int, _ length: Int) throws -> [Tensor] {
+      let a = try x.narrowed(axis: 0, start: start, length: length).contiguous().tracked(), (b, c) = (w.tracked(), bias.tracked())
+      let y = try a.conv(weight: b, bias: c, padding: [1])
+      let all = try y.backward(seed: seed.narrowed(axis: 0, start: start, length: length).contiguous())
+      return try [y.detached()] + [a, b, c].map { try #require(all[$0]) }
+    }
+    Compute.resetPeakMemory()
+    let before = Compute.memory().current
+    let whole = try run(0, 24)
+    let activations = x.count * 4
+    #expect(Compute.memory().peak - before < 5 * activations + 80 << 20)
+    let parts = try [run(0, 12), run(12, 12)]
+    for i in 0...1 {
+      #expect(try difference(whole[i], Tensor.concat([parts[0][i], parts[1][i]], axis: 0)) == nil, "\(i)")
+    }
+    for i in 2...3 { try expectClose(whole[i], (parts[0][i] + parts[1][i]).converted(to: .f64), "gradient \(i)") }
+  }
+
   @Test func sameBitsTwice() throws {
     let x = try Tensor.randn([4, 16, 12, 12], seed: 10), w = try Tensor.randn([24, 16, 3, 3], seed: 11)
     func gradients() throws -> [[Float]] {

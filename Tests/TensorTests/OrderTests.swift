@@ -109,6 +109,39 @@ import Testing
     #expect(throws: PareError.self) { try x.topk(n + 1) }
   }
 
+  /// Large enough for the selection by a sample: spread values, ties at and around the rank, ascending ones, NaN.
+  @Test func selectionOfMany() throws {
+    let n = 600_013
+    let normal = try Tensor.randn(Shape([n]), seed: 3)
+    let ascending = try Tensor.arange(first: 0, count: n).converted(to: .f32)
+    let withNaN = try Tensor.where(normal.gt(2), Tensor.full(normal.shape, .nan, .f32), normal)
+    let cases = try [
+      normal, normal.abs(), normal.round(), Tensor.where(normal.gt(0.3), normal, normal * 0), ascending, ascending * -1, withNaN,
+      Tensor.zeros(normal.shape),
+    ]
+    for (number, x) in cases.enumerated() {
+      let isNaN = try x.isNaN().any().item() != 0
+      let up = try x.sorted().values(as: Float.self)
+      try SparseKernelTests.onEveryLevel { level in
+        let q = [0.1, 0.5, 0.5 + 1 / Double(n), 0.9, 0.999]
+        let found = try x.quantile(q).values(as: Float.self)
+        for (q, value) in zip(q, found) {
+          let p = q * Double(n - 1), low = Int(p)
+          let expected = Double(up[low]) + (Double(up[low + 1]) - Double(up[low])) * (p - Double(low))
+          #expect(isNaN ? value.isNaN : abs(Double(value) - expected) <= 1e-6 * max(1, abs(expected)), "\(number) \(q) \(level)")
+        }
+        for largest in [false, true] {
+          for k in [1, 1000, 60_000, 299_999] {
+            let (values, indices) = try x.topk(k, largest: largest)
+            let order = try x.argsort(descending: largest).narrowed(axis: 0, start: 0, length: k)
+            #expect(try difference(indices, order.contiguous()) == nil, "\(number) \(k) \(largest) \(level)")
+            #expect(try difference(values, x.gather(axis: 0, indices: indices)) == nil)
+          }
+        }
+      }
+    }
+  }
+
   @Test(arguments: KMeansStart.allCases) func kMeans(_ start: KMeansStart) throws {
     let centers: [Double] = [-5, 0, 1, 9]
     let noise = try Tensor.randn([4, 500], seed: 2) * 0.05

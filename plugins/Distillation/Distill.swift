@@ -54,28 +54,29 @@ public struct Distill: CompressionMethod {
     let teacher = teacher ?? context.baseline
     let student = student ?? model
     var options = try TrainingOptions(finetuning: arguments, seed: context.seed, title: "distill")
-    options.loss = try trainingLoss(teacher: teacher)
+    options.loss = try trainingLoss(teacher: teacher, student: student)
     return try context.train(student, options)
   }
 
   /// The weighted sum of the losses, with the teacher run on each batch.
-  func trainingLoss(teacher: Model) throws -> TrainingLoss {
+  func trainingLoss(teacher: Model, student: Model) throws -> TrainingLoss {
     let interpreter = try Interpreter(teacher)
     guard let input = teacher.inputs.first?.name, teacher.inputs.count == 1, let output = teacher.outputs.first?.name else {
       throw PareError(.unsupported, "a teacher has one input and an output", argument: "teacher", got: "\(teacher.inputs.count) inputs")
     }
-    let losses = losses
-    let taps = losses.flatMap { $0.loss.taps }
-    return TrainingLoss(taps: taps.map(\.student)) { execution, batch in
-      let taught = try Tensor.withoutGradient { try interpreter.run([input: batch.x], taps: taps.map(\.teacher)) }
+    let losses = try losses.map { (loss: $0.loss, weight: $0.weight, taps: try $0.loss.taps(student: student, teacher: teacher)) }
+    let taps = losses.flatMap(\.taps)
+    func named(_ names: [String]) -> [String] { Set(names).sorted() }
+    return TrainingLoss(taps: named(taps.map(\.student))) { execution, batch in
+      let taught = try Tensor.withoutGradient { try interpreter.run([input: batch.x], taps: named(taps.map(\.teacher))) }
       guard let logits = taught.outputs[output] else { throw PareError(.internal, "the teacher gave no output") }
       let own = try execution.output()
       let labels = batch.y.rank == 1 && !batch.y.dtype.isFloating ? try batch.labels() : nil
       var total: Tensor?
-      for (loss, weight) in losses {
+      for (loss, weight, taps) in losses {
         let part = try loss.value(
-          student: ModelOutputs(logits: own, taps: loss.taps.compactMap { execution.taps[$0.student] }),
-          teacher: ModelOutputs(logits: logits, taps: loss.taps.compactMap { taught.taps[$0.teacher] }),
+          student: ModelOutputs(logits: own, taps: taps.compactMap { execution.taps[$0.student] }),
+          teacher: ModelOutputs(logits: logits, taps: taps.compactMap { taught.taps[$0.teacher] }),
           labels: labels)
         let weighted = weight == 1 ? part : try part * weight
         total = try total.map { try $0 + weighted } ?? weighted

@@ -93,6 +93,7 @@ public struct Factorize: CompressionMethod {
     var items: [Plan.Item] = []
     var skipped: [Skip] = []
     for (index, view) in views.enumerated() {
+      try Interrupt.check()
       switch try outcome(of: view, in: result) {
       case .left(let reason): skipped.append(Skip(layer: view.name, reason: reason))
       case .replaced(let smaller, let rank, let full):

@@ -70,8 +70,8 @@ enum Granularity: Sendable, Equatable {
 
 /// Which unit each weight of a tensor belongs to.
 struct UnitMap: Sendable {
-  /// The unit of each weight, in row-major order.
-  let unit: [Int]
+  /// The unit of each weight, in row-major order; nil where each weight is a unit.
+  private let units: [Int]?
   let count: Int
 
   /// - Parameters:
@@ -100,22 +100,27 @@ struct UnitMap: Sendable {
     case .channel:
       self.init(total) { $0 / max(positions, 1) % max(columns, 1) }
     case .weight, .pattern:
-      self.init(total) { $0 }
+      self.init(units: nil, count: total)
     }
   }
 
   private init(_ total: Int, _ unit: (Int) -> Int) {
-    self.unit = (0..<total).map(unit)
-    count = (self.unit.max() ?? -1) + 1
+    let units = (0..<total).map(unit)
+    self.init(units: units, count: (units.max() ?? -1) + 1)
+  }
+
+  private init(units: [Int]?, count: Int) {
+    self.units = units
+    self.count = count
   }
 
   /// Joins the scores of a unit's weights.
   func reduced(_ scores: [Double], by reduction: Reduction) -> [Double] {
-    guard count < unit.count else { return scores }
+    guard let units, count < units.count else { return scores }
     var result = [Double](repeating: 0, count: count)
     var sizes = [Int](repeating: 0, count: count)
     for (index, score) in scores.enumerated() {
-      let u = unit[index]
+      let u = units[index]
       switch reduction {
       case .sum, .mean: result[u] += score
       case .l2: result[u] += score * score
@@ -133,13 +138,14 @@ struct UnitMap: Sendable {
 
   /// Whether every weight of a unit satisfies `condition`.
   func all(_ condition: [Bool]) -> [Bool] {
+    guard let units else { return condition }
     var result = [Bool](repeating: true, count: count)
-    for (index, holds) in condition.enumerated() where !holds { result[unit[index]] = false }
+    for (index, holds) in condition.enumerated() where !holds { result[units[index]] = false }
     return result
   }
 
   /// Spreads a flag of each unit over its weights.
-  func spread(_ flags: [Bool]) -> [Bool] { unit.map { flags[$0] } }
+  func spread(_ flags: [Bool]) -> [Bool] { units.map { $0.map { flags[$0] } } ?? flags }
 }
 
 /// How the scores of weights make the score of a unit.

@@ -8,6 +8,7 @@ import PareKit
 public struct Prune: CompressionMethod {
   private let options: PruneOptions
   private let criterion: any ImportanceCriterion
+  private let allocation: (any Allocation)?
   private let schedule: any SparsitySchedule
   private let steps: Int
   private let epochs: Int
@@ -16,10 +17,23 @@ public struct Prune: CompressionMethod {
   public init(_ arguments: Arguments) throws {
     options = try PruneOptions(arguments)
     criterion = try arguments.entry("criterion")
+    allocation = try arguments.optionalEntry("allocation")
     schedule = try arguments.entry("schedule")
     steps = try arguments.optionalInteger("steps") ?? (schedule is OneShot ? 0 : 4)
     epochs = try arguments.integer("epochs")
     rate = try arguments.optionalNumber("lr")
+    if allocation != nil {
+      switch options.amount {
+      case .sparsity?, .budget?: break
+      default:
+        throw PareError(
+          .argument, "prune: an allocation shares out a sparsity or a budget", argument: "allocation",
+          expected: "sparsity or budget beside it")
+      }
+      if arguments.isGiven("scope") {
+        throw PareError(.argument, "prune: an allocation takes the place of scope", argument: "scope", expected: "one of the two")
+      }
+    }
   }
 
   public var needs: Statistics { criterion.needs }
@@ -40,7 +54,7 @@ public struct Prune: CompressionMethod {
       let isLast = step == steps
       if fraction == 0, !isLast { continue }
       let amounts = fraction == 1 ? options : options.scaled(fraction, of: whole)
-      let cut = try Cut(current, amounts, criterion, context)
+      let cut = try Cut(current, amounts, criterion, allocation, context)
       let before = current
       current = try cut.applied(to: current, isFinal: isLast)
       if isLast { try cut.report(before, current, to: context) }
@@ -62,7 +76,7 @@ public struct Prune: CompressionMethod {
   }
 
   public func plan(_ model: Model, _ context: Context) throws -> Plan? {
-    let cut = try Cut(model, options, criterion, context)
+    let cut = try Cut(model, options, criterion, allocation, context)
     let after = try cut.applied(to: model, isFinal: true)
     return Plan(items: cut.items, before: try model.cost(), after: try after.cost(), skipped: cut.subject.skipped)
   }
@@ -73,7 +87,9 @@ private struct Cut {
   let subject: any PruningSubject
   private let removed: [[Bool]]
 
-  init(_ model: Model, _ options: PruneOptions, _ criterion: any ImportanceCriterion, _ context: Context) throws {
+  init(
+    _ model: Model, _ options: PruneOptions, _ criterion: any ImportanceCriterion, _ allocation: (any Allocation)?, _ context: Context
+  ) throws {
     for name in (Array(options.keep) + options.own.keys).sorted() { _ = try model.node(named: name) }
     let views = try context.statistics(of: model, needs: criterion.needs)
     let score: (LayerView) throws -> Tensor = { layer in
@@ -98,12 +114,22 @@ private struct Cut {
     }
     let selection = try Selection(subject.targets)
     let subject = subject
-    let counts = try selection.counts(options.amount ?? .sparsity(0), scope: options.scope) { counts in
+    let cost: ([Int]) throws -> Double = { counts in
       guard case .budget(let budget)? = options.amount else { return 0 }
       let cost = try subject.removing(selection.removed(counts), from: model, isFinal: true).cost()
       // Weights that are held at 0 are parameters still; what a budget of parameters means is those that are left.
       if budget.quantity == .parameters { return Double(min(cost.parameters, cost.nonzeros)) }
       return Double(budget.quantity.value(of: cost))
+    }
+    let counts: [Int]
+    if let allocation {
+      let layers = try allocation.needs.isEmpty ? views : context.statistics(of: model, needs: allocation.needs)
+      let open = Set(subject.targets.filter { $0.own == nil }.map(\.name))
+      counts = try selection.counts(options.amount ?? .sparsity(0), cost: cost) { share in
+        try allocation.allocate(layers.filter { open.contains($0.name) }, share: share, context)
+      }
+    } else {
+      counts = try selection.counts(options.amount ?? .sparsity(0), scope: options.scope, cost: cost)
     }
     if case .sparsity(let ratio)? = options.amount { try Self.require(ratio, counts, subject.targets, options) }
     removed = selection.removed(counts)

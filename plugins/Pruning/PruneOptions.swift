@@ -17,6 +17,8 @@ extension Prune {
       .list("block", optional: true, doc: "Output channels times input channels of a block, like {16, 1}"),
       .choice("scope", among: Scope.allCases.map(\.rawValue), default: "layer",
         doc: "layer: the same share in each; global: one ranking"),
+      .entry("allocation", kind: .allocation, optional: true,
+        doc: "How a sparsity or a budget of the whole model is shared out among the layers; default: by scope"),
       .choice("reduce", among: Reduction.allCases.map(\.rawValue), default: "sum",
         doc: "How scores of weights make the score of a unit"),
       .choice("aggregate", among: Aggregation.allCases.map(\.rawValue), default: "sum",
@@ -32,7 +34,8 @@ extension Prune {
       .integer("round_to", default: 1, in: 1...65536, doc: "Channels that stay are a multiple of this"),
       .boolean("physical", default: true,
         doc: "Structures are cut out and sparse weights stored sparse where smaller; false leaves masks"),
-    ])
+    ],
+    example: "prune{granularity=\"filter\", sparsity=0.5}")
 }
 
 /// The checked arguments of `prune`.

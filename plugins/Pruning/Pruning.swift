@@ -4,5 +4,6 @@ import PareKit
 public enum Pruning {
   /// What the family offers; the program registers it.
   public static let plugin = Plugin(
-    Prune.self, Finetune.self, Magnitude.self, Random.self, OneShot.self, Linear.self, Cubic.self)
+    Prune.self, Finetune.self, Magnitude.self, Taylor.self, Random.self, OneShot.self, Linear.self, Cubic.self,
+    UniformAllocation.self, ErdosRenyi.self, L1.self, GroupLasso.self, BatchNormL1.self)
 }

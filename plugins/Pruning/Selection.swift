@@ -41,12 +41,10 @@ struct Target: Sendable {
   var own: Amount?
 
   /// Units from the one that goes first to the one that goes last: those gone, then by score, then by position.
-  func ranking() -> [Int] {
-    scores.indices.sorted { a, b in
-      if gone[a] != gone[b] { return gone[a] }
-      if scores[a] != scores[b] { return scores[a] < scores[b] }
-      return a < b
-    }
+  func ranking() throws -> [Int] {
+    let order = try Selection.ascending(scores)
+    guard gone.contains(true) else { return order }
+    return order.filter { gone[$0] } + order.filter { !gone[$0] }
   }
 
   /// `count` removed units, lowered so that `minimum` stay and what stays is a multiple of `multiple`.
@@ -78,7 +76,10 @@ struct Selection {
       }
     }
     self.targets = targets
-    rankings = targets.map { $0.ranking() }
+    rankings = try targets.map { target in
+      try Interrupt.check()
+      return try target.ranking()
+    }
   }
 
   /// Which units of each target go, for `counts` removed.
@@ -103,15 +104,63 @@ struct Selection {
       let wanted: [Int]
       switch scope {
       case .layer: wanted = open.map { share(amount, of: [targets[$0]])[0] }
-      case .global: wanted = globalCounts(amount, open: open)
+      case .global: wanted = try globalCounts(amount, open: open)
       }
       for (position, t) in open.enumerated() { result[t] = wanted[position] }
     }
     return targets.indices.map { targets[$0].clamped(max(result[$0], targets[$0].gone.count { $0 })) }
   }
 
-  private func globalCounts(_ amount: Amount, open: [Int]) -> [Int] {
-    let order = removalOrder(open: open, scope: .global)
+  /// How many units of each target go when an allocation says how the whole amount is shared out: those of the least share,
+  /// asked of it, with which the amount is reached.
+  func counts(
+    _ amount: Amount, cost: @escaping ([Int]) throws -> Double, by allocate: (_ share: Double) throws -> [String: Double]
+  ) throws -> [Int] {
+    let open = targets.indices.filter { targets[$0].own == nil }
+    func counts(_ whole: Double) throws -> [Int] {
+      let shares = try allocate(whole)
+      return try targets.map { target in
+        var count = target.own.map { share($0, of: [target])[0] } ?? 0
+        if target.own == nil, let own = shares[target.name] {
+          guard (0...1).contains(own) else {
+            throw PareError(
+              .argument, "the allocation's share of layer '\(target.name)'", argument: "allocation", expected: "0...1",
+              got: "\(own)", layer: target.name)
+          }
+          count = Int((own * Double(target.scores.count)).rounded())
+        }
+        return target.clamped(max(count, target.gone.count { $0 }))
+      }
+    }
+    func removed(_ counts: [Int]) -> Int { open.reduce(0) { $0 + counts[$1] } }
+    let isEnough: ([Int]) throws -> Bool
+    switch amount {
+    case .budget(let budget):
+      let whole = try cost(targets.map { $0.gone.count { $0 } })
+      let limit = budget.limit <= 1 ? budget.limit * whole : budget.limit
+      isEnough = { try cost($0) <= limit }
+    case .sparsity(let ratio):
+      let asked = Int((ratio * Double(open.reduce(0) { $0 + targets[$1].scores.count })).rounded())
+      let first = try counts(ratio)
+      // Each target rounds its own share.
+      if abs(removed(first) - asked) <= open.count { return first }
+      isEnough = { removed($0) >= asked }
+    default: throw PareError(.internal, "an allocation without a sparsity or a budget")
+    }
+    var (low, high) = (0.0, 1.0)
+    guard try isEnough(counts(high)) else {
+      throw PareError(.notReached, "the allocation does not reach the amount without emptying a layer", argument: "allocation")
+    }
+    for _ in 0..<20 {
+      try Interrupt.check()
+      let middle = (low + high) / 2
+      if try isEnough(counts(middle)) { high = middle } else { low = middle }
+    }
+    return try counts(high)
+  }
+
+  private func globalCounts(_ amount: Amount, open: [Int]) throws -> [Int] {
+    let order = try removalOrder(open: open, scope: .global)
     switch amount {
     case .sparsity(let ratio):
       let total = open.reduce(0) { $0 + targets[$1].scores.count }
@@ -135,8 +184,8 @@ struct Selection {
 
   /// Targets in the order in which their units go. In layer scope unit r of n goes at the ratio (r + 1/2) / n, where
   /// the rounded count first reaches r + 1; so a prefix of the order is what a uniform ratio removes.
-  private func removalOrder(open: [Int], scope: Scope) -> [Int] {
-    var steps: [(key: Double, target: Int, rank: Int)] = []
+  private func removalOrder(open: [Int], scope: Scope) throws -> [Int] {
+    var keys: [Double] = [], owners: [Int] = []
     for t in open {
       let target = targets[t]
       let removable = target.scores.count - min(target.minimum, target.scores.count)
@@ -146,11 +195,21 @@ struct Selection {
         case .layer: key = (Double(rank) + 0.5) / Double(target.scores.count)
         case .global: key = target.gone[unit] ? -.infinity : target.scores[unit]
         }
-        steps.append((key, t, rank))
+        keys.append(key)
+        owners.append(t)
       }
     }
-    steps.sort { ($0.key, $0.target, $0.rank) < ($1.key, $1.target, $1.rank) }
-    return steps.map(\.target)
+    // Equal keys keep their order: by target, then by rank.
+    return try Self.ascending(keys).map { owners[$0] }
+  }
+
+  /// Positions by ascending key; equal keys keep their order.
+  static func ascending(_ keys: [Double]) throws -> [Int] {
+    // Scores are f32 mostly, which sort faster.
+    let narrow = keys.map { Float($0) }
+    let isExact = zip(keys, narrow).allSatisfy { $0 == Double($1) }
+    let tensor = try isExact ? Tensor(narrow, shape: [keys.count]) : Tensor(keys, shape: [keys.count])
+    return try tensor.argsort().values(as: Int.self)
   }
 
   private func tally(_ prefix: ArraySlice<Int>) -> [Int] {
@@ -163,7 +222,7 @@ struct Selection {
   private func fitted(
     _ budget: Budget, open: [Int], base: [Int], scope: Scope, cost: ([Int]) throws -> Double
   ) throws -> [Int] {
-    let order = removalOrder(open: open, scope: scope)
+    let order = try removalOrder(open: open, scope: scope)
     func counts(_ length: Int) -> [Int] {
       let prefix = tally(order.prefix(length))
       return targets.indices.map { targets[$0].clamped(base[$0] + prefix[$0]) }
@@ -179,6 +238,7 @@ struct Selection {
         argument: "budget", expected: "at most \(Int(limit))", got: "\(Int(least)) at best")
     }
     while low < high {
+      try Interrupt.check()
       let middle = (low + high) / 2
       if try cost(counts(middle)) <= limit { high = middle } else { low = middle + 1 }
     }

@@ -27,6 +27,7 @@ struct WeightSubject: PruningSubject {
     var maps: [UnitMap] = []
     var elementScores: [[Double]] = []
     for var view in views {
+      try Interrupt.check()
       if options.keep.contains(view.name) {
         skipped.append(Skip(layer: view.name, reason: "kept as asked"))
         continue
@@ -101,6 +102,7 @@ struct ChannelSubject: PruningSubject {
     var scored: [String: [Double]] = [:]
     var chosen: [ChannelGroup] = []
     for group in try model.groups() {
+      try Interrupt.check()
       let couplings = options.granularity == .channel ? group.consumers : group.producers
       let members = couplings.compactMap { coupling in
         views[coupling.layer].flatMap { $0.weightName == coupling.parameter ? ($0, coupling) : nil }

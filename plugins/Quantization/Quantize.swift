@@ -89,6 +89,7 @@ public struct Quantize: CompressionMethod {
     var result = folded
     var layers: Set<String> = []
     for (index, view) in views.enumerated() {
+      try Interrupt.check()
       if names(of: view, in: folded).contains(where: keep.contains) {
         context.skip(view.name, "kept as asked")
         continue
@@ -133,10 +134,13 @@ public struct Quantize: CompressionMethod {
       return
     }
     let quantized = try algorithm.quantize(view, bits: bits, axis: isPerChannel ? 0 : nil, with: quantizer, context)
-    let axis = isPerChannel ? (view.isTransposed ? 1 : 0) : nil
+    let scale = try plain(quantized.scale), zero = try quantized.zero.map { try plain($0) }
+    // A quantizer may answer with one scale for the whole tensor.
+    let axis = isPerChannel && scale.rank > 0 ? (view.isTransposed ? 1 : 0) : nil
     var integers: any Representation = try IntegerRepresentation(
-      values: view.stored(quantized.values), scales: quantized.scale, zeroPoints: quantized.zero, axis: axis, bits: bits,
-      isNarrow: quantized.zero == nil)
+      values: view.stored(quantized.values), scales: scale, zeroPoints: zero.map { try $0.reshaped(scale.shape) }, axis: axis,
+      bits: bits, isNarrow: zero == nil)
+    try requireLinear(quantized, stored: view.stored(integers.dense()), view)
     if let mask = try old.mask() { integers = try integers.masked(mask) }
     model.parameters[view.weightName]?.value = integers
   }
@@ -158,6 +162,23 @@ public struct Quantize: CompressionMethod {
       values: view.stored(values), scales: grid(quantized.scale), zeroPoints: quantized.zero.map(grid), axis: view.outputAxis,
       group: size, bits: bits, isNarrow: quantized.zero == nil)
     return try old.mask().map { try integers.masked($0) } ?? integers
+  }
+
+  /// One number, or one for each channel, whatever axes of size 1 a quantizer leaves beside.
+  private func plain(_ tensor: Tensor) throws -> Tensor {
+    if tensor.count == 1, tensor.rank > 1 || !isPerChannel { return try tensor.reshaped([]) }
+    return tensor.rank > 1 ? try tensor.reshaped([tensor.count]) : tensor
+  }
+
+  /// Integers are stored as `(q - zero) * scale`; a grid that means something else by them has no representation here.
+  private func requireLinear(_ quantized: Quantized, stored: Tensor, _ view: LayerView) throws {
+    let meant = try quantizer.dequantize(quantized, axis: isPerChannel ? 0 : nil).converted(to: stored.dtype)
+    let largest = try stored.abs().max().item()
+    guard meant.shape == stored.shape, try (meant - stored).abs().max().item() <= 1e-5 * max(largest, 1e-30) else {
+      throw PareError(
+        .unsupported, "a quantizer whose values are not (q - zero) * scale", argument: "quantizer", expected: "a linear grid",
+        layer: view.name)
+    }
   }
 
   /// The ranges of values over the calibration samples of the training part.

@@ -18,6 +18,8 @@ public struct LayerSearch: FrontMethod {
         doc: "{bytes=}, {macs=}, {parameters=}: up to 1 a share of the given model, above an amount"),
       .entry("strategy", kind: .strategy, default: "evolution", doc: "Which candidate next"),
       .integer("evaluations", default: 50, in: 1..., doc: "Candidates that are measured"),
+      .entry("proxy", kind: .proxy, optional: true, doc: "Picks, of several proposals, the one that is trained and measured"),
+      .integer("proposals", default: 4, in: 1...10_000, doc: "With a proxy: candidates that it picks from"),
       .entry("criterion", kind: .criterion, default: "magnitude", doc: "Which channels of a layer go"),
       .integer("epochs", default: 1, in: 0..., doc: "Epochs of training before a candidate is measured"),
       .number("lr", allowed: ParameterRange(minimum: 0, includesMinimum: false), optional: true,
@@ -30,6 +32,8 @@ public struct LayerSearch: FrontMethod {
   private let objectives: [String]
   private let budget: [String: Double]
   private let strategy: any SearchStrategy
+  private let proxy: (any Proxy)?
+  private let proposals: Int
   private let evaluations: Int
 
   private static let known = ["accuracy", "bytes", "macs", "parameters"]
@@ -61,6 +65,11 @@ public struct LayerSearch: FrontMethod {
     }
     self.budget = budget
     strategy = try arguments.entry("strategy")
+    proxy = try arguments.optionalEntry("proxy")
+    proposals = try arguments.integer("proposals")
+    guard proxy != nil || !arguments.isGiven("proposals") else {
+      throw PareError(.argument, "search: proposals are for a proxy", argument: "proposals", expected: "proxy beside it")
+    }
     evaluations = try arguments.integer("evaluations")
   }
 
@@ -88,7 +97,7 @@ public struct LayerSearch: FrontMethod {
     var run = try strategy.start(space, seed: context.seed)
     for evaluation in 0..<evaluations {
       try Interrupt.check()
-      guard let candidate = try run.ask() else { break }
+      guard let candidate = try proposed(by: &run, in: space, of: model, context) else { break }
       let choices = try candidate.values(in: space)
       let made = try candidateModel(choices, of: model, context)
       let cost = try made.cost()
@@ -109,6 +118,22 @@ public struct LayerSearch: FrontMethod {
     return (front, best)
   }
 
+  /// The strategy's next candidate; with a proxy the most promising of several, the first of equals.
+  private func proposed(
+    by run: inout any SearchRun, in space: SearchSpace, of model: Model, _ context: Context
+  ) throws -> Candidate? {
+    guard let proxy else { return try run.ask() }
+    var best: (candidate: Candidate, score: Double)?
+    for _ in 0..<proposals {
+      try Interrupt.check()
+      guard let candidate = try run.ask() else { break }
+      let untrained = try candidateModel(candidate.values(in: space), of: model, context, isTrained: false)
+      let score = try proxy.score(untrained, context)
+      if best.map({ score > $0.score }) ?? true { best = (candidate, score) }
+    }
+    return best?.candidate
+  }
+
   private func isBetter(_ a: Front.Point, _ b: Front.Point) -> Bool {
     for objective in ["accuracy"] + objectives.filter({ $0 != "accuracy" }) {
       let x = loss(a.values, objective)
@@ -125,9 +150,9 @@ public struct LayerSearch: FrontMethod {
     })
   }
 
-  /// Prunes, factorizes, trains on and quantizes, as far as the space chose it.
+  /// Prunes, factorizes, trains on and quantizes, as far as the space chose it; what is not trained on is not quantized.
   private func candidateModel(
-    _ choices: OrderedDictionary<String, Value>, of model: Model, _ context: Context
+    _ choices: OrderedDictionary<String, Value>, of model: Model, _ context: Context, isTrained: Bool = true
   ) throws -> Model {
     let wasQuiet = Console.isQuiet
     Console.isQuiet = true
@@ -151,6 +176,7 @@ public struct LayerSearch: FrontMethod {
         result = try applied("lowrank", ["scope": .list(names)], "ratio", ranks, result, context)
       } catch let error as PareError where error.code == .nothingChanged {}
     }
+    guard isTrained else { return result }
     let epochs = try arguments.integer("epochs")
     if epochs > 0, !(ratios.isEmpty && ranks.isEmpty) {
       var values: [String: Value] = ["epochs": .integer(epochs)]

@@ -1,5 +1,5 @@
--- The Pare side of scripts/bench/tensor_ops.py: reads the name of a case from each line, runs it once and answers with
--- one number to compare. The other side holds the clock.
+-- The Pare side of scripts/bench/tensor_ops.py: reads the name of a case and a count from each line, runs it so often twice
+-- (the second time after a line "go") and answers with one number to compare. The other side holds the clock.
 -- The same numbers in both: products, differences and floors of f64 are exact to the bit.
 local function read(n)
   local function fraction(x) return x - x:floor() end
@@ -19,13 +19,21 @@ local cases = {
   sort_indices = function() return (line:sort())[5850000] end,
   kmeans = function() local _, _, inertia = points:kmeans(16, {start="density", iterations=20}); return inertia end,
 }
+local image, kernel = read(64 * 56 * 56):reshape{1, 64, 56, 56}, read(64 * 64 * 9):reshape{64, 64, 3, 3}
+local layer = nn.sequential{nn.conv2d{in_channels=64, out_channels=64, kernel=3, padding=1, bias=false, name="c"}, input={64, 56, 56}}:with{["c.weight"]=kernel}
+cases.conv = function() return layer:forward(image)[{1, 1, 1, 1}] end
 for n, x in pairs(square) do
   cases["matmul" .. n] = function() return x:matmul(x)[{1, 1}] end
   if n == 512 or n == 1024 then cases["svd" .. n] = function() local _, s = x:svd(); return s[1] end end
 end
 
-for name in io.lines() do
-  local result = cases[name]()
+for line in io.lines() do
+  local name, count = line:match("(%S+) (%d+)")
+  local result
+  for _ = 1, count do cases[name]() end
+  print("go")
+  io.flush()
+  for _ = 1, count do result = cases[name]() end
   print(type(result) == "number" and result or result:item())
   io.flush()
 end

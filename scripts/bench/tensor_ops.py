@@ -3,9 +3,10 @@
 
     OMP_NUM_THREADS=2 python scripts/bench/tensor_ops.py [case ...]
 
-Starts `pare scripts/bench/tensor_ops.lua`, which runs one case for each line it reads, so that all three are timed by
-one clock (a round trip through the pipe is in Pare's time). Checks that results agree, and prints medians, minima and
-the ratio of the faster peer to Pare: above 1 Pare is faster.
+Starts `pare scripts/bench/tensor_ops.lua`, which runs one case as often as each line it reads says, so that all three
+are timed by one clock. A turn is as many runs as take some 25 ms;
+between turns the processors rest, so that no engine's spinning threads sit in another's time. Checks that results agree,
+and prints medians, minima and the ratio of the faster peer to Pare: above 1 Pare is faster.
 """
 import os
 import statistics
@@ -20,6 +21,7 @@ import torch
 
 PARE = os.environ.get("PARE", ".build/release/pare")
 ROUNDS = 7
+REST = 0.08  # NumPy's OpenBLAS spins for some 30 ms
 torch.set_num_threads(2)
 
 
@@ -53,6 +55,8 @@ def cases():
     for n, x in square.items():
         y = torch.from_numpy(x)
         yield f"matmul{n}", lambda y=y: (y @ y)[0, 0].item(), lambda x=x: (x @ x)[0, 0]
+    image, kernel = torch.from_numpy(numbers(64 * 56 * 56)).view(1, 64, 56, 56), torch.from_numpy(numbers(64 * 64 * 9)).view(64, 64, 3, 3)
+    yield "conv", lambda: torch.conv2d(image, kernel, padding=1)[0, 0, 0, 0].item(), None
     for n in (512, 1024):
         x, y = square[n], torch.from_numpy(square[n])
         yield f"svd{n}", lambda y=y: torch.linalg.svd(y)[1][0].item(), lambda x=x: np.linalg.svd(x)[1][0]
@@ -67,10 +71,18 @@ def cases():
         lambda: kmeans(np, np.asarray, np.searchsorted, lambda a, w: np.bincount(a, w, 16)))
 
 
-def timed(run):
-    start = time.perf_counter()
-    value = run()
-    return (time.perf_counter() - start) * 1e3, float(value)
+def in_turn(run):
+    """What a turn of `count` runs takes by the run, in ms, and the last result. As many runs before it wake the threads:
+    the scheduler takes some milliseconds to spread them."""
+    def turn(count):
+        time.sleep(REST)
+        for _ in range(count):
+            run()
+        start = time.perf_counter()
+        for _ in range(count):
+            value = run()
+        return (time.perf_counter() - start) * 1e3 / count, float(value)
+    return turn
 
 
 def main():
@@ -78,31 +90,40 @@ def main():
     pare = subprocess.Popen(
         [PARE, "--threads", "2", "scripts/bench/tensor_ops.lua"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def ask(name):
-        pare.stdin.write(name + "\n")
+    def ask(name, count):
+        time.sleep(REST)
+        pare.stdin.write(f"{name} {count}\n")
         pare.stdin.flush()
-        return pare.stdout.readline()
+        assert pare.stdout.readline() == "go\n", "pare ended early"
+        start = time.perf_counter()
+        value = pare.stdout.readline()
+        return (time.perf_counter() - start) * 1e3 / count, float(value)
 
     print(f"{'case':14}{'pare ms':>18}{'torch ms':>18}{'numpy ms':>18}   ratio of medians, minima")
     for name, by_torch, by_numpy in cases():
         if wanted and name not in wanted:
             continue
-        times = [[], [], []]
-        for turn in range(ROUNDS + 1):
-            answers = [timed(lambda: ask(name)), timed(by_torch), timed(by_numpy)]
-            values = [value for _, value in answers]
-            scale = max(1, abs(values[2]))
-            assert all(abs(value - values[2]) < 2e-3 * scale for value in values), (name, values)
-            if turn > 0:  # the first warms up
-                for column, (milliseconds, _) in zip(times, answers):
-                    column.append(milliseconds)
+        engines = [lambda count: ask(name, count)] + [in_turn(run) for run in (by_torch, by_numpy) if run]
+        counts = []
+        for run in engines:  # the first warms up
+            run(1)
+            counts.append(max(1, min(100, round(25 / run(1)[0]))))
+        times = [[] for _ in engines]
+        for turn in range(ROUNDS):
+            order = list(range(len(engines)))
+            order = order[turn % len(order):] + order[:turn % len(order)]
+            values = [0] * len(engines)
+            for i in order:
+                milliseconds, values[i] = engines[i](counts[i])
+                times[i].append(milliseconds)
+            scale = max(1, abs(values[-1]))
+            assert all(abs(value - values[-1]) < 2e-3 * scale for value in values), (name, values)
         median = [statistics.median(column) for column in times]
         least = [min(column) for column in times]
-        cells = "".join(f"{a:9.2f} ({b:6.2f})" for a, b in zip(median, least))
+        cells = "".join(f"{a:9.2f} ({b:6.2f})" for a, b in zip(median, least)) + " " * 18 * (3 - len(median))
         print(f"{name:14}{cells}   {min(median[1:]) / median[0]:.2f}  {min(least[1:]) / least[0]:.2f}", flush=True)
     pare.stdin.close()
     pare.wait()
-
 
 
 main()

@@ -24,6 +24,8 @@ void pare_parallel(void (*body)(void *context, intptr_t begin, intptr_t end), vo
                    int32_t threads);
 // The number of threads that libgomp's regions (OpenBLAS, oneDNN) take when started from the calling thread.
 void pare_set_threads(int32_t threads);
+// Takes the calling thread off the processors of its workers; before a region of those libraries. Costs some 20 ns.
+void pare_settle(void);
 
 // What the calling thread has switched on for the time of a closure. One struct, because Swift has no thread-local storage.
 typedef struct {
@@ -52,9 +54,11 @@ void pare_sort_f32(const float *x, intptr_t n, int32_t descending, float *values
 // values may be null; scratch: 2 n pairs.
 void pare_argsort_f32(const float *x, intptr_t n, int32_t descending, float *values, int64_t *indices, uint64_t *scratch,
                       int32_t threads);
-// The elements at ascending 0-based `ranks` of ascending order, at most PARE_SELECT_RANKS. 0 when memory is short.
+// The elements at ascending 0-based `ranks` of ascending order, at most PARE_SELECT_RANKS, and whether there is a NaN.
+// 0 when memory is short.
 enum { PARE_SELECT_RANKS = 64 };
-int32_t pare_select_f32(const float *x, intptr_t n, const int64_t *ranks, int32_t count, float *values, int32_t threads);
+int32_t pare_select_f32(const float *x, intptr_t n, const int64_t *ranks, int32_t count, float *values, int32_t *has_nan,
+                        int32_t threads);
 // The first k of the order that puts the largest (or smallest) first. scratch: 2 k pairs. 0 when memory is short.
 int32_t pare_topk_f32(const float *x, intptr_t n, intptr_t k, int32_t largest, float *values, int64_t *indices,
                       uint64_t *scratch, int32_t threads);

@@ -35,6 +35,7 @@ typedef struct {
   uint64_t instruction_limit;  ///< 0 for none.
   lua_State *running;       ///< The coroutine that runs now.
   volatile sig_atomic_t interrupts;  ///< Requests not yet obeyed.
+  volatile sig_atomic_t presses;     ///< Requests since the last end of all of them.
   void *owner;              ///< The Swift object of the state.
 } pare_state;
 

@@ -57,7 +57,7 @@ struct StatisticsCollector {
     let execution = try interpreter.run([model.onlyInput: batch.x], parameters: leaves)
     let isClassification = batch.y.rank == 1 && !batch.y.dtype.isFloating
     let loss = isClassification ? TrainingLoss.crossEntropy() : .mse()
-    let gradients = try loss.value(execution, batch).backward()
+    let gradients = try loss.value(execution, batch).backward(retainGraph: false)
     let weight = Double(batch.count)
     samples += batch.count
     for index in layers.indices {

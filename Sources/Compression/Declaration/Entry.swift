@@ -13,10 +13,14 @@ public struct Entry: Sendable {
   public var parameters: [ParameterSpec]
   /// The family it belongs to ("pruning"); set by whoever registers it when nil.
   public var family: String?
+  /// A line that uses it, for help; made of the required parameters when nil.
+  public var example: String?
 
   public init(
-    name: String, summary: String, reference: String = "own", parameters: [ParameterSpec] = [], family: String? = nil
+    name: String, summary: String, reference: String = "own", parameters: [ParameterSpec] = [], family: String? = nil,
+    example: String? = nil
   ) {
+    self.example = example
     self.name = name
     self.summary = summary
     self.reference = reference

@@ -259,11 +259,16 @@ extension ParameterSpec {
       case .model: "a model"
       case .function: "a function"
       case .entry:
-        isMix ? "a \(kind?.rawValue ?? "entry") or a list of them" : "the name of a \(kind?.rawValue ?? "entry") or {name, ...}"
+        isMix ? "\(kindWithArticle) or a list of them" : "the name of \(kindWithArticle) or {name, ...}"
       }
     let all = (own.map { [$0] } ?? []) + words
     guard all.count > 1, let last = all.last else { return all.first ?? "nothing" }
     return all.dropLast().joined(separator: ", ") + " or " + last
+  }
+
+  private var kindWithArticle: String {
+    let name = kind?.rawValue ?? "entry"
+    return ("aeiou".contains(name.first ?? "x") ? "an " : "a ") + name
   }
 
   private var limits: String {

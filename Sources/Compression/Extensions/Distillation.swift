@@ -1,3 +1,4 @@
+import Graph
 import Tensor
 
 /// What a model gave for one batch: its output and the values that a loss asked for.
@@ -18,6 +19,11 @@ public protocol DistillationLoss: Extension {
   /// The layers whose outputs are compared, as `(student, teacher)` names; `[]` for the output alone.
   var taps: [(student: String, teacher: String)] { get }
 
+  /// The layers to compare for given models; `taps` unless the loss pairs layers by itself.
+  ///
+  /// - Throws: `argument` where the models have nothing to compare.
+  func taps(student: Model, teacher: Model) throws -> [(student: String, teacher: String)]
+
   /// Returns a scalar: the mean over the batch.
   ///
   /// - Parameter labels: i64 `[N]`; nil where the data has none.
@@ -27,4 +33,5 @@ public protocol DistillationLoss: Extension {
 extension DistillationLoss {
   public static var kind: ExtensionKind { .loss }
   public var taps: [(student: String, teacher: String)] { [] }
+  public func taps(student: Model, teacher: Model) throws -> [(student: String, teacher: String)] { taps }
 }

@@ -5,7 +5,7 @@ import Training
 
 /// The parameters that methods which train a compressed model on have in common.
 extension TrainingOptions {
-  /// epochs, lr, batch, optimizer, momentum, weight_decay, schedule, warmup.
+  /// epochs, lr, batch, optimizer, momentum, weight_decay, schedule, warmup, regularizer.
   public static var finetuningParameters: [ParameterSpec] {
     [
       .integer("epochs", default: 1, in: 0..., doc: "Passes over the training part"),
@@ -18,7 +18,24 @@ extension TrainingOptions {
       .number("weight_decay", default: 0, in: 0..., doc: "Decay of the weights"),
       .string("schedule", default: "cosine", doc: "How the learning rate goes: cosine, constant, ..."),
       .number("warmup", default: 0, in: 0..., doc: "Epochs over which the learning rate rises"),
+      regularizerParameter,
     ]
+  }
+
+  /// `regularizer=`: an entry or a list of them, each with its weight.
+  public static var regularizerParameter: ParameterSpec {
+    .entries("regularizer", kind: .regularizer, optional: true, doc: "What is added to the loss of each batch; a list is a weighted sum")
+  }
+
+  /// Reads that parameter: the weighted sum of its entries, nil where none is given.
+  public static func penalty(_ arguments: Arguments) throws -> TrainingPenalty? {
+    let parts = try arguments.entries("regularizer", as: (any Regularizer).self)
+    guard !parts.isEmpty, let given = try arguments.value("regularizer") else { return nil }
+    return TrainingPenalty(name: "\(try given.recorded())") { parameters, model in
+      var sum = try Tensor.scalar(0)
+      for part in parts { sum = try sum + part.extension.value(parameters, of: model) * part.weight }
+      return sum
+    }
   }
 
   /// `loss=`: a word, or a function of the model's outputs and the targets.
@@ -53,6 +70,7 @@ extension TrainingOptions {
     weightDecay = try arguments.number("weight_decay")
     schedule = try arguments.string("schedule")
     warmup = try arguments.number("warmup")
+    penalty = try Self.penalty(arguments)
     self.seed = seed
     self.title = title
   }

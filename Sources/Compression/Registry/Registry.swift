@@ -84,9 +84,13 @@ public final class Registry: Sendable {
 
   /// Returns the entry.
   ///
-  /// - Throws: `not_found` with the nearest name, or the names that there are.
+  /// - Throws: `not_found` with the nearest name, or the names that there are; `unsupported` for a published method that
+  ///   is not there yet.
   public func find(_ kind: ExtensionKind, _ name: String) throws -> Registration {
     if let found = lookUp(kind, name) { return found }
+    if Planned.names[kind]?.contains(name) == true {
+      throw PareError(.unsupported, "the \(kind) '\(name)' is not there yet", argument: name)
+    }
     let names = list(kind).map(\.name)
     throw PareError(
       .notFound, "no \(kind) is called '\(name)'", argument: name,

@@ -85,8 +85,23 @@ enum DataTypes {
   }
 
   private static func load(_ call: Call) throws -> Int {
-    let name = try call.string(1)
-    let (given, raw) = try call.options(raw: ["normalize", "size"])
+    // A registered set may be given with its parameters, {"x", n=2}, or these among the options.
+    var fields: [String: Value] = [:]
+    let name: String
+    if case .table(let table) = call.value(1), case .string(let first) = try table[index: 1], try table.count == 1 {
+      name = first
+      for (key, value) in try table.fields { fields[key] = try Conversion.value(value, call.environment) }
+    } else {
+      name = try call.string(1)
+    }
+    let registration = Registry.shared.lookUp(.dataset, name)
+    let own = Set(registration?.entry.parameters.map(\.name) ?? []).subtracting(call.function.options.map(\.name))
+    let (given, raw) = try call.options(raw: ["normalize", "size"], others: own)
+    if case .table(let table) = call.value(2) {
+      for (key, value) in try table.fields where registration?.entry.parameter(key) != nil {
+        fields[key] = try Conversion.value(value, call.environment)
+      }
+    }
     var options = DatasetOptions()
     options.dir = try given.optionalString("dir").map { try call.environment.readable($0) }
     options.layout = ImageLayout(rawValue: try given.string("layout")) ?? .nchw
@@ -107,8 +122,8 @@ enum DataTypes {
         got: other.typeName)
     }
     let dataset: Dataset
-    if let registration = Registry.shared.lookUp(.dataset, name) {
-      dataset = try EntryValue(registration, Arguments(registration.entry)).make(as: (any DatasetSource).self).open(options)
+    if let registration {
+      dataset = try EntryValue(registration, Arguments(registration.entry, fields)).make(as: (any DatasetSource).self).open(options)
     } else {
       if call.environment.options.sandbox, name != "digits", name != "synthetic", options.dir == nil {
         options.dir = try call.environment.sandboxedDataFolder(name)
@@ -290,9 +305,18 @@ enum DataTypes {
   ) throws -> (Tensor, Tensor) throws -> Double {
     switch value {
     case .function(let function): return { try Defined.number(environment.state, function, $0, $1, "a metric") }
-    case .string(let word):
-      let metric = try Registry.shared.make(.metric, word, as: (any Metric).self)
-      return { try metric.value(outputs: $0, labels: $1) }
+    case .string, .table:
+      let entry = Entry(name: name, summary: "", parameters: [.entry("metric", kind: .metric)])
+      do {
+        let metric = try Arguments(entry, ["metric": Conversion.value(value, environment)]).entry("metric", as: (any Metric).self)
+        return { try metric.value(outputs: $0, labels: $1) }
+      } catch var error as PareError where error.code == .notFound {
+        // What every evaluation counts by itself is no entry.
+        let names = ["accuracy", "top5", "loss"] + Registry.shared.list(.metric).map(\.name)
+        if case .string(let word) = value { error.suggestion = Suggestion.didYouMean(word, among: names) }
+        error.suggestion = error.suggestion ?? "there are \(names.joined(separator: ", ")), or a function(outputs, labels)"
+        throw error
+      }
     default:
       throw PareError(.argument, "\(name): metric", argument: "metric", expected: "a name or a function", got: value.typeName)
     }

@@ -14,7 +14,9 @@ enum ModelType {
     var type = LuaType<ModelHandle>("model")
     type.methods = environment.declare(methods + ModelPictures.methods + edits)
     type.properties = [
-      ("parameters", { handle, call in try call.push(object: ParametersHandle(handle)); return 1 })
+      ("parameters", { handle, call in try call.push(object: ParametersHandle(handle)); return 1 }),
+      ("inputs", { handle, call in try call.push(Conversion.strings(handle.model.inputs.map(\.name), call.state)); return 1 }),
+      ("outputs", { handle, call in try call.push(Conversion.strings(handle.model.outputs.map(\.name), call.state)); return 1 }),
     ]
     type.metamethods = [
       ("__tostring", { call in call.push(try receiver(call).model.summary()); return 1 }),
@@ -37,6 +39,12 @@ enum ModelType {
       return 1
     }
     parameters.metamethods = [
+      ("__newindex", { call in
+        let name = call.string(2)
+        throw PareError(
+          .argument, "a model is a value: its parameters are not assigned to", argument: name,
+          suggestion: "m = m:with{[\"\(name ?? "conv1.weight")\"] = w} gives a new model")
+      }),
       ("__len", { call in call.push(try names(call).count); return 1 }),
       ("__tostring", { call in call.push("parameters: " + (try names(call).joined(separator: ", "))); return 1 }),
       ("__pairs", { call in
@@ -125,10 +133,14 @@ enum ModelType {
             suggestion: Suggestion.didYouMean(key, among: ["taps"]) ?? "it takes taps={...}")
         }
         taps = try list.list.map { item in
-          guard case .string(let name) = item else {
-            throw PareError(.argument, "m:forward: taps", argument: "taps", expected: "a list of layer names", got: item.typeName)
+          switch item {
+          case .string(let name): return name
+          case .integer(let index):
+            return try model.nodes[Axis.position(index, rank: model.nodes.count, in: "m:forward", what: "layer")].name
+          default:
+            throw PareError(
+              .argument, "m:forward: taps", argument: "taps", expected: "a list of layers by name or position", got: item.typeName)
           }
-          return name
         }
       }
     } else if !call.isNone(index + 1) {
@@ -165,7 +177,8 @@ enum ModelType {
         return try call.push(.table(Conversion.list(model.groups(), call.state) { try Tables.group($0, call.state) }))
       },
       Function("m:why", [.string("layer")], "Which group a layer's channels belong to, and what goes with them", example: "print(m:why(\"conv2\"))") { call in
-        call.lua.push(try call.receiver(ModelHandle.self).model.why(call.string(1)))
+        let model = try call.receiver(ModelHandle.self).model
+        call.lua.push(try model.why(call.layer(1, of: model)))
         return 1
       },
       Function("m:hash", "A hash of the whole model") { call in
@@ -277,7 +290,7 @@ enum ModelType {
       },
       Function("m:replace", [.string("layer"), .table("module")], "The model with another module in a layer's place", example: "m:replace(\"fc\", nn.linear{in_features=64, out_features=5})") { call in
         let model = try call.receiver(ModelHandle.self).model
-        return try call.push(model.replacing(layer: call.string(1), with: module(call, 2)))
+        return try call.push(model.replacing(layer: call.layer(1, of: model), with: module(call, 2)))
       },
       Function("m:append", [.table("module")], options: [.integer("seed", default: 0, in: 0...)], "The model with a module behind its output", example: "m:append(nn.linear{in_features=64, out_features=3})") { call in
         let model = try call.receiver(ModelHandle.self).model
@@ -288,8 +301,18 @@ enum ModelType {
         "The layers from one to another, both included", example: "m:cut{from=\"conv2\", to=\"fc\"}"
       ) { call in
         let model = try call.receiver(ModelHandle.self).model
-        let options = try call.options(at: 1)
-        return try call.push(model.cut(from: options.optionalString("from"), to: options.optionalString("to")))
+        let (_, ends) = try call.options(raw: ["from", "to"], at: 1)
+        func end(_ name: String) throws -> String? {
+          switch ends[name] {
+          case nil: return nil
+          case .string(let layer)?: return layer
+          case .integer(let index)?:
+            return try model.nodes[Axis.position(index, rank: model.nodes.count, in: "m:cut", what: "layer")].name
+          case let other?:
+            throw PareError(.argument, "m:cut: \(name)", argument: name, expected: "a layer's name or position", got: other.typeName)
+          }
+        }
+        return try call.push(model.cut(from: end("from"), to: end("to")))
       },
       Function("m:rename", [.table("names", doc: "new names by old name")], "The model with layers renamed", example: "m:rename{linear1=\"head\"}") { call in
         let model = try call.receiver(ModelHandle.self).model
@@ -324,7 +347,7 @@ enum ModelType {
   }
 
   static func module(_ call: Call, _ index: Int) throws -> Module {
-    if let handle: ModuleHandle = call.handle(index) { return handle.module }
+    if let module = try NNFunctions.module(in: call.value(index)) { return module }
     throw call.refused(index, expected: "a module such as nn.relu()")
   }
 

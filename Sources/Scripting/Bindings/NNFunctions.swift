@@ -319,12 +319,12 @@ enum NNFunctions {
     let table = try call.lua.table(1).map { $0 } ?? { throw call.refused(1, expected: "a table of layers") }()
     var modules: [Module] = []
     for (index, item) in try table.list.enumerated() {
-      guard case .object(let object) = item, let handle = try object.object(as: ModuleHandle.self) else {
+      guard let module = try module(in: item) else {
         throw PareError(
           .argument, "nn.sequential: item \(index + 1)", expected: "a module such as nn.relu()", got: item.typeName,
           suggestion: item.typeName == "function" ? "call it: nn.relu()" : nil)
       }
-      modules.append(handle.module)
+      modules.append(module)
     }
     var seed: UInt64 = 0
     for pair in try table.pairs() {
@@ -346,6 +346,15 @@ enum NNFunctions {
     }
     let input = try table[key: "input"]
     let given: LuaValue? = if case .null = input { nil } else { input }
-    return try call.push(NN.sequential(modules, input: sizes(given, "nn.sequential"), seed: seed))
+    let handle = try ModelHandle(NN.sequential(modules, input: sizes(given, "nn.sequential"), seed: seed))
+    handle.module = Module(sequence: modules)
+    try call.lua.push(object: handle, bytes: handle.model.heldBytes)
+    return 1
+  }
+
+  /// The module in a value: a module, or the layers of an nn.sequential; nil for anything else.
+  static func module(in value: LuaValue) throws -> Module? {
+    guard case .object(let object) = value else { return nil }
+    return try object.object(as: ModuleHandle.self)?.module ?? object.object(as: ModelHandle.self)?.module
   }
 }

@@ -92,8 +92,12 @@ struct ScriptedQuantizer: Quantizer, Scripted {
     let results = try definition.call("quantize", [handle(weight), .table(parameters(bits: bits, axis: axis))])
     let values = try tensor(results)
     let wanted: DType = try values.dtype.isFloating && values.detached().min().item() < 0 ? .i8 : values.dtype.isFloating ? .u8 : values.dtype
+    // A zero point of 0 alone is the symmetric grid.
     var zero: Tensor?
-    if results.count > 2, results[2].typeName != "nil" { zero = try tensor(results, 2).converted(to: wanted) }
+    if results.count > 2, results[2].typeName != "nil" {
+      let given = try tensor(results, 2).detached()
+      if try wanted == .u8 || given.count > 1 || given.item() != 0 { zero = try given.converted(to: wanted) }
+    }
     return Quantized(
       values: try values.detached().converted(to: wanted), scale: try tensor(results, 1).detached().converted(to: .f32), zero: zero)
   }
@@ -102,9 +106,10 @@ struct ScriptedQuantizer: Quantizer, Scripted {
     guard definition.functions["dequantize"] != nil else {
       return try PlainQuantizer().dequantize(quantized, axis: axis)
     }
-    let zero = try quantized.zero.map(handle) ?? .null
+    // As the script's own arithmetic made them: f32.
+    let zero = try quantized.zero.map { try handle($0.converted(to: .f32)) } ?? .number(0)
     let results = try definition.call(
-      "dequantize", [handle(quantized.values), handle(quantized.scale), zero, .table(parameters(bits: nil, axis: axis))])
+      "dequantize", [handle(quantized.values.converted(to: .f32)), handle(quantized.scale), zero, .table(parameters(bits: nil, axis: axis))])
     return try tensor(results).detached()
   }
 }
@@ -212,10 +217,10 @@ struct ScriptedDecomposition: Decomposition, Scripted {
 
   func factor(_ layer: LayerView, rank: Int) throws -> Module {
     let result = try definition.call("factor", [handle(layer), .integer(rank), .table(parameters(arguments))]).first ?? .null
-    if case .object(let object) = result, let handle = try object.object(as: ModuleHandle.self) { return handle.module }
+    if let module = try NNFunctions.module(in: result) { return module }
     if case .table(let table) = result {
       return Module(sequence: try table.list.map { item in
-        if case .object(let object) = item, let handle = try object.object(as: ModuleHandle.self) { return handle.module }
+        if let module = try NNFunctions.module(in: item) { return module }
         throw PareError(.argument, "the \(name) returned no module", expected: "a module or a list of them", got: item.typeName)
       })
     }

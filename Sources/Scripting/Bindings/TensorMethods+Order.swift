@@ -42,6 +42,11 @@ extension TensorMethods {
         let x = try call.receiver(TensorHandle.self).value
         let options = try call.options()
         let axis = try Axis.position(options.integer("axis"), rank: x.rank, in: "x:topk")
+        guard try call.integer(1) <= x.shape[axis] else {
+          throw PareError(
+            .argument, "x:topk: argument 1 'k'", argument: "k", expected: "at most the axis' \(x.shape[axis]) elements",
+            got: "\(try call.integer(1))")
+        }
         let (values, indices) = try x.topk(call.integer(1), axis: axis, largest: options.boolean("largest"))
         return try call.push(values) + call.push(indices)
       },

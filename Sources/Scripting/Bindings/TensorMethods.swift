@@ -230,7 +230,11 @@ enum TensorMethods {
       },
       Function("x:permute", [.list("axes")], "All axes in a new order", example: "x:permute{3, 1, 2}") { call in
         let x = try call.receiver(TensorHandle.self).value
-        return try call.push(x.permuted(call.integers(1).map { try Axis.position($0, rank: x.rank, in: "x:permute") }))
+        let axes = try call.integers(1).map { try Axis.position($0, rank: x.rank, in: "x:permute") }
+        guard axes.sorted() == Array(0..<x.rank) else {
+          throw call.refused(1, expected: "every axis from 1 to \(x.rank) once")
+        }
+        return try call.push(x.permuted(axes))
       },
       Function(
         "x:slice", [.integer("axis"), .integer("first"), .integer("last")], "Positions first to last along an axis, both included",

@@ -19,6 +19,7 @@ extension TrainingFunctions {
       .boolean("shuffle", default: true, doc: "Another order in each epoch; false: file order"),
       .list("augment", default: [], doc: "\"flip\", {\"crop\", pad=4}, {\"cutout\", size=8}, {\"mixup\", alpha=0.2}"),
       .string("loss", default: "cross_entropy", doc: "cross_entropy, mse, or function(outputs, labels) return loss end"),
+      TrainingOptions.regularizerParameter,
       .number("label_smoothing", default: 0, in: 0..<1, doc: "Of cross_entropy: the share spread over all classes"),
       .choice("precision", among: ["f32", "bf16", "f16"], default: "f32", doc: "Of convolutions and products; all else is f32"),
       .list("keep_f32", default: [], doc: "Layers that stay in f32"),
@@ -115,6 +116,7 @@ extension TrainingFunctions {
     options.weightDecay = try given.number("weight_decay")
     options.schedule = try given.string("schedule")
     options.warmup = try given.number("warmup")
+    options.penalty = try TrainingOptions.penalty(given)
     options.clip = try given.optionalNumber("clip")
     options.accumulate = try given.integer("accumulate")
     options.shuffle = try given.boolean("shuffle")

@@ -141,7 +141,8 @@ final class Repl {
 
   private func report(_ error: any Error) {
     fflush(nil)
-    let message = isColoured ? "\u{1B}[31m\(text(of: error))\u{1B}[0m\n" : text(of: error) + "\n"
+    let text = "\(error)" + (environment.hint(for: error).map { "; \($0)" } ?? "")
+    let message = isColoured ? "\u{1B}[31m\(text)\u{1B}[0m\n" : text + "\n"
     ScriptEnvironment.write(message)
     // Where the error is in a function of a script, the way there helps; at the prompt itself it is noise.
     if let error = error as? LuaError, error.traceback.split(separator: "\n").filter({ !$0.contains("[C]") }).count > 2,
@@ -150,8 +151,6 @@ final class Repl {
       ScriptEnvironment.write(error.traceback + "\n")
     }
   }
-
-  private func text(of error: any Error) -> String { "\(error)" }
 
   /// What the user made: name, type and shape.
   private func who() throws -> String {

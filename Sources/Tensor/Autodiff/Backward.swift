@@ -3,14 +3,16 @@ import Support
 extension Tensor {
   /// Computes the gradients of this result with respect to every tracked leaf that it depends on.
   ///
-  /// The order of accumulation is that of the operations' creation, reversed: the same program gives the same bits. The
-  /// history stays, so that it can be called again.
+  /// The order of accumulation is that of the operations' creation, reversed: the same program gives the same bits.
   /// - Parameters:
   ///   - seed: the gradient of the result, of its shape; 1 when absent, for which the result must have one element.
   ///   - createGraph: records the pass too, so that the gradients are tracked and can be differentiated again.
+  ///   - retainGraph: keeps the history, so that it can be gone through again; a recorded pass always does. Otherwise what
+  ///     the forward pass kept for an operation is freed as soon as its gradient is there, which halves the peak of a
+  ///     training step; the caller must be the only one to use this history, and a second pass throws `argument`.
   /// - Throws: `argument` if nothing is tracked or the seed is missing, `shape`, `dtype`, `interrupted`; `unsupported` if
   ///   with `createGraph` one of the operations has no second derivative here.
-  public func backward(seed: Tensor? = nil, createGraph: Bool = false) throws -> Gradients {
+  public func backward(seed: Tensor? = nil, createGraph: Bool = false, retainGraph: Bool = true) throws -> Gradients {
     guard let root = node else {
       throw PareError(.argument, "[backward] the tensor depends on no tracked leaf", suggestion: "call tracked() on the leaves")
     }
@@ -30,10 +32,12 @@ extension Tensor {
       start = try Tensor.ones(shape, dtype)
     }
     if createGraph { return try Tensor.withGradient { () throws -> Gradients in try Tensor.pull(root, start, recording: true) } }
-    return try Tensor.withoutGradient { () throws -> Gradients in try Tensor.pull(root, start, recording: false) }
+    return try Tensor.withoutGradient { () throws -> Gradients in
+      try Tensor.pull(root, start, recording: false, releasing: !retainGraph)
+    }
   }
 
-  private static func pull(_ root: TapeNode, _ start: Tensor, recording: Bool) throws -> Gradients {
+  private static func pull(_ root: TapeNode, _ start: Tensor, recording: Bool, releasing: Bool = false) throws -> Gradients {
     var gradients: [UInt64: Tensor] = [root.id: start]
     var leaves = Gradients()
     for node in history(of: root) {
@@ -50,6 +54,7 @@ extension Tensor {
       }
       var pullback = Pullback(node, createsGraph: recording)
       try pull(gradient, &pullback)
+      if releasing { node.release() }
       for (input, part) in pullback.gradients {
         guard part.shape == input.shape, part.dtype == input.dtype else {
           throw PareError(

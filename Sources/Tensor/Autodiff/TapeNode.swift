@@ -1,10 +1,12 @@
 import CKernels
+import Support
 import Synchronization
 
 /// One recorded operation, or a leaf: what a backward pass walks. Reachable from the result only, so that what nobody
 /// needs any more is freed by itself.
 ///
-/// Sendable because nothing is mutated after `init`, but `inputs` in `deinit`.
+/// Sendable because nothing is mutated after `init`, but `inputs` in `deinit`, and `pull` by a backward pass that was asked
+/// not to retain the graph, whose caller owns it.
 package final class TapeNode: @unchecked Sendable {
   private static let counter = Atomic<UInt64>(0)
 
@@ -15,7 +17,7 @@ package final class TapeNode: @unchecked Sendable {
   let dtype: DType
   fileprivate(set) var inputs: [TapeNode?]
   /// Takes the gradient of the result and hands on those of the inputs. Tensors that it captures are detached. Nil: leaf.
-  let pull: (@Sendable (Tensor, inout Pullback) throws -> Void)?
+  private(set) var pull: (@Sendable (Tensor, inout Pullback) throws -> Void)?
   /// Whether `pull` can be differentiated itself; see `recorded`.
   let isRepeatable: Bool
 
@@ -30,6 +32,17 @@ package final class TapeNode: @unchecked Sendable {
     self.dtype = dtype
     self.inputs = inputs
     self.pull = pull
+  }
+
+  /// Lets go of what the forward pass kept for the gradient.
+  func release() {
+    guard pull != nil else { return }
+    let op = op
+    pull = { _, _ in
+      throw PareError(
+        .argument, "[\(op)] this history was gone through by a backward pass that did not retain it", argument: "retainGraph",
+        suggestion: "backward(retainGraph: true) the first time", op: "\(op)")
+    }
   }
 
   /// Frees long chains one by one: the compiler's recursion would end the stack after some ten thousand operations.

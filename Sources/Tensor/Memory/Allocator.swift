@@ -6,7 +6,7 @@ import Synchronization
 /// step in steady state asks the system for nothing.
 enum Allocator {
   private struct State {
-    var free: [[UnsafeMutableRawPointer]] = Array(repeating: [], count: 4 * 64)
+    var free: [[UnsafeMutableRawPointer]] = Array(repeating: [], count: 8 * 64)
     var current = 0
     var peak = 0
     var cached = 0
@@ -23,16 +23,16 @@ enum Allocator {
   /// With PARE_POISON set, freed blocks are filled with 0xFF (a NaN in every float type), so that a stale read shows.
   private static let poisons = getenv("PARE_POISON") != nil
 
-  /// Rounds up to a class: a power of two or one of the three steps between two of them.
+  /// Rounds up to a class: a power of two or one of the seven steps between two of them.
   private static func sizeClass(_ bytes: Int) -> (index: Int, bytes: Int) {
     if bytes <= 64 { return (0, 64) }
     let exponent = Int.bitWidth - 1 - (bytes - 1).leadingZeroBitCount
-    let step = 1 << (exponent - 2)
-    let quarter = ((bytes - 1) >> (exponent - 2)) & 3
-    return (4 * exponent + quarter, (1 << exponent) + (quarter + 1) * step)
+    let step = 1 << (exponent - 3)
+    let eighth = ((bytes - 1) >> (exponent - 3)) & 7
+    return (8 * exponent + eighth, (1 << exponent) + (eighth + 1) * step)
   }
 
-  private static func classBytes(_ index: Int) -> Int { (1 << (index / 4)) + (index % 4 + 1) * (1 << (index / 4 - 2)) }
+  private static func classBytes(_ index: Int) -> Int { (1 << (index / 8)) + (index % 8 + 1) * (1 << (index / 8 - 3)) }
 
   /// From this size on, a free block may serve a request of half its size.
   private static let shared = 1 << 20
@@ -46,7 +46,7 @@ enum Allocator {
       var (block, taken) = ($0.state.free[index].popLast(), size)
       if block == nil, size >= shared {
         // Layers of similar size share: up to twice what was asked for is better than one more block.
-        for larger in (index + 1)...(index + 4) {
+        for larger in (index + 1)...(index + 8) {
           block = $0.state.free[larger].popLast()
           if block != nil {
             taken = classBytes(larger)

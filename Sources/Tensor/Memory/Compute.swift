@@ -41,6 +41,7 @@ public enum Compute {
       openblas_set_num_threads(threads)
       state?.pointee.threads = threads
     }
+    pare_settle()
   }
 
   /// Bytes that live tensors take now, took at most, and that are kept for reuse.

@@ -25,7 +25,14 @@ package enum OneDNNConvolution {
     var destination: OperandLayout
     var bias: MemoryDescriptor
     var scratchpad: MemoryDescriptor
+
+    /// Bytes of its copies of the operands and of its own memory.
+    var scratch: [Int] { [source.bytes, weights.bytes, destination.bytes, scratchpad.bytes] }
   }
+
+  /// Beyond this much scratch memory the images of a batch go through in parts: Winograd's transforms take several times
+  /// the activations.
+  private static let mostScratch = 64 << 20
 
   private static let cache = PrimitiveCache<Key, Kernel>()
 
@@ -39,6 +46,28 @@ package enum OneDNNConvolution {
         }
       }
       return try make(pass, geometry, bias: bias, relu: relu, winograd: false)
+    }
+  }
+
+  /// Calls `body` for the parts of the batch in turn, with their kernels and where they begin in source and destination.
+  private static func eachPart(
+    _ pass: Pass, _ geometry: ConvolutionGeometry, bias: Bool, relu: Bool = false,
+    _ body: (_ kernel: Kernel, _ source: Int, _ destination: Int) throws -> Void
+  ) throws {
+    let whole = try kernel(pass, geometry, bias: bias, relu: relu)
+    let scratch = whole.scratch.reduce(0, +)
+    let count = min(geometry.batch, (scratch + mostScratch - 1) / mostScratch)
+    guard count > 1 else { return try body(whole, 0, 0) }
+    let (sourceImage, destinationImage) = (
+      MemoryLayout<Float>.stride * geometry.source.dropFirst().reduce(1, *),
+      MemoryLayout<Float>.stride * geometry.destination.dropFirst().reduce(1, *)
+    )
+    var first = 0
+    for part in 0..<count {
+      var some = geometry
+      some.batch = geometry.batch / count + (part < geometry.batch % count ? 1 : 0)
+      try body(kernel(pass, some, bias: bias, relu: relu), first * sourceImage, first * destinationImage)
+      first += some.batch
     }
   }
 
@@ -86,10 +115,11 @@ package enum OneDNNConvolution {
     _ geometry: ConvolutionGeometry, source: UnsafeRawPointer, weights: UnsafeRawPointer, bias: UnsafeRawPointer?,
     destination: UnsafeMutableRawPointer, relu: Bool = false
   ) throws {
-    let kernel = try kernel(.forward, geometry, bias: bias != nil, relu: relu)
-    try run(
-      kernel, source: source, weights: weights, destination: UnsafeRawPointer(destination), bias: bias,
-      (DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS))
+    try eachPart(.forward, geometry, bias: bias != nil, relu: relu) { kernel, from, to in
+      try run(
+        kernel, source: source + from, weights: weights, destination: UnsafeRawPointer(destination + to), bias: bias,
+        (DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS))
+    }
   }
 
   /// Writes the gradient of the loss by the source to `sourceGradient`.
@@ -97,20 +127,39 @@ package enum OneDNNConvolution {
     _ geometry: ConvolutionGeometry, gradient: UnsafeRawPointer, weights: UnsafeRawPointer,
     sourceGradient: UnsafeMutableRawPointer
   ) throws {
-    try run(
-      try kernel(.data, geometry, bias: false), source: UnsafeRawPointer(sourceGradient), weights: weights,
-      destination: gradient, bias: nil, (DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST, 0))
+    try eachPart(.data, geometry, bias: false) { kernel, to, from in
+      try run(
+        kernel, source: UnsafeRawPointer(sourceGradient + to), weights: weights, destination: gradient + from, bias: nil,
+        (DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST, 0))
+    }
   }
 
-  /// Writes the gradient by the weights (row-major) and, where asked, by the bias.
+  /// Writes the gradient by the weights (row-major) and, where asked, by the bias. Parts of a batch are added in order.
   package static func backwardWeights(
     _ geometry: ConvolutionGeometry, source: UnsafeRawPointer, gradient: UnsafeRawPointer,
     weightsGradient: UnsafeMutableRawPointer, biasGradient: UnsafeMutableRawPointer?
   ) throws {
-    try run(
-      try kernel(.weights, geometry, bias: biasGradient != nil), source: source,
-      weights: UnsafeRawPointer(weightsGradient), destination: gradient, bias: biasGradient.map { UnsafeRawPointer($0) },
-      (DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_BIAS))
+    let weightCount = geometry.weights.reduce(1, *), biasCount = biasGradient == nil ? 0 : geometry.outputChannels
+    func run(_ kernel: Kernel, _ from: Int, _ at: Int, _ weights: UnsafeMutableRawPointer, _ bias: UnsafeMutableRawPointer?) throws {
+      try Self.run(
+        kernel, source: source + from, weights: UnsafeRawPointer(weights), destination: gradient + at,
+        bias: bias.map { UnsafeRawPointer($0) },
+        (DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_BIAS))
+    }
+    var isFirst = true
+    try eachPart(.weights, geometry, bias: biasGradient != nil) { kernel, from, at in
+      defer { isFirst = false }
+      guard !isFirst else { return try run(kernel, from, at, weightsGradient, biasGradient) }
+      let part = try Storage(byteCount: MemoryLayout<Float>.stride * (weightCount + biasCount))
+      try withExtendedLifetime(part) {
+        let values = part.base.assumingMemoryBound(to: Float.self)
+        try run(kernel, from, at, part.base, biasGradient.map { _ in UnsafeMutableRawPointer(values + weightCount) })
+        let sum = weightsGradient.assumingMemoryBound(to: Float.self)
+        for i in 0..<weightCount { sum[i] += values[i] }
+        guard let biasSum = biasGradient?.assumingMemoryBound(to: Float.self) else { return }
+        for i in 0..<biasCount { biasSum[i] += values[weightCount + i] }
+      }
+    }
   }
 
   /// Brings the operands to the primitive's layouts, runs it, and brings its result back.
@@ -119,8 +168,7 @@ package enum OneDNNConvolution {
     bias: UnsafeRawPointer?, _ arguments: (source: Int32, weights: Int32, destination: Int32, bias: Int32)
   ) throws {
     let operands = [(kernel.source, source), (kernel.weights, weights), (kernel.destination, destination)]
-    let sizes = operands.map { $0.0.bytes } + [kernel.scratchpad.bytes]
-    try Scratch.with(sizes) { scratch in
+    try Scratch.with(kernel.scratch) { scratch in
       for (index, (layout, pointer)) in operands.enumerated() { try layout.bring(pointer, to: scratch[index]) }
       func memory(_ index: Int) throws -> Memory {
         try Memory(operands[index].0.used, scratch[index].map { UnsafeRawPointer($0) } ?? operands[index].1)

@@ -14,12 +14,11 @@ extension Tensor {
     }
     guard count > 0 else { throw PareError(.shape, "[quantile] shape \(shape) has no elements", op: "quantile") }
     let places = q.map { Tensor.place($0, count) }
-    // The last rank is that of NaN, if there is one.
-    let ranks = Set(places.flatMap { [$0.low, Swift.min($0.low + 1, count - 1)] } + [count - 1]).sorted()
-    let values = Dictionary(uniqueKeysWithValues: zip(ranks, try elements(ranks: ranks)))
-    let isNaN = values[count - 1]?.isNaN ?? false
+    let ranks = Set(places.flatMap { [$0.low, Swift.min($0.low + 1, count - 1)] }).sorted()
+    let (elements, hasNaN) = try elements(ranks: ranks)
+    let values = Dictionary(uniqueKeysWithValues: zip(ranks, elements))
     let result: [Double] = places.map { place in
-      guard !isNaN, let a = values[place.low], let b = values[Swift.min(place.low + 1, count - 1)] else { return .nan }
+      guard !hasNaN, let a = values[place.low], let b = values[Swift.min(place.low + 1, count - 1)] else { return .nan }
       // Equal infinities have no difference.
       return a == b || place.fraction == 0 ? a : a + (b - a) * place.fraction
     }
@@ -68,25 +67,26 @@ extension Tensor {
     return (Int(low), position - low)
   }
 
-  /// The elements of ascending order at ascending 0-based ranks; NaN last.
-  private func elements(ranks: [Int]) throws -> [Double] {
+  /// The elements of ascending order at ascending 0-based ranks, NaN last, and whether there is a NaN among all.
+  private func elements(ranks: [Int]) throws -> (values: [Double], hasNaN: Bool) {
     let plain = try detached().contiguous()
     guard SortKey(dtype, shape) != nil else {
       let ordered = try plain.reshaped(Shape([count])).sorted().scalars()
-      return ranks.map { ordered[$0] }
+      return (ranks.map { ordered[$0] }, ordered[count - 1].isNaN)
     }
     let keys = try plain.converted(to: .f32)
     Compute.prepareLibraries()
     var found: [Double] = []
+    var hasNaN: Int32 = 0
     for first in stride(from: 0, to: ranks.count, by: Int(PARE_SELECT_RANKS)) {
       let some = ranks[first..<Swift.min(first + Int(PARE_SELECT_RANKS), ranks.count)].map { Int64($0) }
       var values = [Float](repeating: 0, count: some.count)
       let done = withExtendedLifetime(keys) {
-        pare_select_f32(keys.pointer(Float.self), keys.count, some, Int32(some.count), &values, Int32(Compute.threads))
+        pare_select_f32(keys.pointer(Float.self), keys.count, some, Int32(some.count), &values, &hasNaN, Int32(Compute.threads))
       }
       guard done == 1 else { throw PareError(.memory, "[quantile] no memory for histograms", op: "quantile") }
       found += values.map { Double($0) }
     }
-    return found
+    return (found, hasNaN == 1)
   }
 }

@@ -50,6 +50,8 @@ final class TrainingRun {
   var leaves: [String: Tensor]
   /// Running statistics, by parameter name; what is not here is still the interpreter's.
   var statistics: [String: Tensor] = [:]
+  /// The model that the training began with or that a callback put in its place.
+  var origin: Model
   /// Whether `leaves` and `statistics` are ahead of the model in `state`.
   var isAhead = false
   var progress = Progress()
@@ -85,6 +87,7 @@ final class TrainingRun {
     rate = optimizer.learningRate
     let prepared = try Self.prepared(model, for: self.data)
     identity = try Self.identity(prepared, self.data, options, rate)
+    origin = prepared
     state = TrainingState(model: prepared, steps: stepsPerEpoch * options.epochs, optimizer: optimizer)
     bar = ProgressBar(options.title, total: state.steps)
     interpreter = try Interpreter(prepared)
@@ -172,6 +175,7 @@ final class TrainingRun {
     state.step = index + 1
     let learningRate = rate * schedule.factor(step: index, of: state.steps, warmup: warmup)
     var pass = Pass(progress: progress, statistics: statistics)
+    state.gradients = [:]
     while pass.batches < options.accumulate, pass.progress.batch < batchesPerEpoch {
       try Interrupt.check()
       try add(nextBatch(), to: &pass, learningRate)
@@ -187,6 +191,7 @@ final class TrainingRun {
     let gradients = try options.clip.map { try GradientClipping.clipped(state.gradients, norm: $0) } ?? state.gradients
     // From here on nothing is interrupted until all of the step is in place: an interrupted step leaves no trace.
     if isFinite {
+      letGo()
       try state.optimizer.step(inPlace: &leaves, gradients)
       try average?.add(leaves.merging(pass.statistics) { leaf, _ in leaf })
     } else {
@@ -211,14 +216,15 @@ final class TrainingRun {
       [state.model.soleInput(): batch.x], taps: options.loss.taps, training: true,
       parameters: tracked.merging(pass.statistics) { leaf, _ in leaf }, seed: dropoutSeed(batch: number),
       autocast: autocast)
-    let loss = try options.loss.value(execution, batch)
+    var loss = try options.loss.value(execution, batch)
+    if let penalty = options.penalty { loss = try loss + penalty.value(projected(tracked), state.model) }
     let value = try loss.detached().item()
     guard value.isFinite || scaler != nil else {
       throw PareError(
         .notReached, "train: the loss at step \(state.step) of \(state.steps)", argument: "lr", expected: "a finite number",
         got: "\(value)", suggestion: "a lr below \(rate) may help")
     }
-    let gradients = try (scaler.map { try loss * $0.scale } ?? loss).gradients(at: tracked)
+    let gradients = try (scaler.map { try loss * $0.scale } ?? loss).gradients(at: tracked, retainGraph: false)
     if pass.batches == 0 {
       pass.gradients = gradients
     } else {
@@ -228,6 +234,13 @@ final class TrainingRun {
     pass.loss += value
     pass.batches += 1
     pass.progress.add(loss: value, samples: batch.count, answers: try answers(execution, batch), rate: learningRate)
+  }
+
+  /// The tracked leaves as the forward pass sees them.
+  private func projected(_ tracked: [String: Tensor]) throws -> [String: Tensor] {
+    var seen: [String: Tensor] = [:]
+    for (name, leaf) in tracked { seen[name] = try state.model.parameter(named: name).value.projected(leaf) }
+    return seen
   }
 
   /// How many answers were right, of how many; nil where targets are no classes.

@@ -24,6 +24,8 @@ public struct TrainingOptions {
   /// Of the order of samples, augmentation and dropout.
   public var seed: UInt64 = 0
   public var loss = TrainingLoss.crossEntropy()
+  /// What is added to the loss of each training batch; nil: nothing.
+  public var penalty: TrainingPenalty?
   /// Batches whose gradients are averaged before each step; the schedule counts steps.
   public var accumulate = 1
   /// Whether each epoch has an order of its own; file order otherwise.

@@ -17,6 +17,7 @@ extension TrainingRun {
       "taps": options.loss.taps.joined(separator: " "), "accumulate": "\(options.accumulate)",
       "shuffle": "\(options.shuffle)", "precision": options.precision, "keep_f32": options.keepF32.sorted().joined(separator: " "),
       "ema": options.ema.map { "\($0)" } ?? "none", "early_stop": options.earlyStop?.text ?? "none",
+      "penalty": options.penalty?.name ?? "none",
     ]
   }
 
@@ -64,6 +65,7 @@ extension TrainingRun {
     average = saved.average
     best = saved.best
     log = TrainingLog(lines: saved.log.lines, seconds: saved.log.seconds)
+    origin = saved.model
     interpreter = try Interpreter(saved.model)
     autocast = try options.autocast(for: saved.model)
   }

@@ -19,6 +19,14 @@ extension TrainingRun {
     isAhead = false
   }
 
+  /// Takes the learned values out of the model in `state`: an optimizer moves in place only what nobody else holds.
+  func letGo() {
+    guard !isAhead else { return }
+    state.model = origin
+    state.isReplaced = false
+    isAhead = true
+  }
+
   private func model(_ leaves: [String: Tensor], _ statistics: [String: Tensor]) throws -> Model {
     var model = state.model
     for (name, leaf) in leaves {
@@ -62,6 +70,7 @@ extension TrainingRun {
   /// Goes on with the model that a callback put in the place of `old`.
   func reload(_ old: Model) throws {
     state.model = try Self.prepared(state.model, for: data)
+    origin = state.model
     state.isReplaced = false
     var next = try state.model.trainableLeaves()
     for name in next.keys {

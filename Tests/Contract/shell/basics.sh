@@ -15,3 +15,8 @@ status=0; "$PARE" inspect no-such.onnx 2>err || status=$?; [ $status = 1 ]; grep
 "$PARE" methods prune | grep -q sparsity
 "$PARE" methods --json | python3 -c 'import json,sys; l=json.load(sys.stdin); assert any(e["name"]=="prune" and e["kind"]=="method" and e["parameters"] for e in l)'
 "$PARE" doctor >/dev/null
+# a name that is nothing: what was meant
+"$PARE" -e 'nn.conv2{}' 2> err || true; grep -q "did you mean nn.conv2d" err
+"$PARE" -e 'trian(1)' 2> err || true; grep -q "did you mean 'train'" err
+# a script that catches Ctrl-C and goes on is ended by the next one
+echo 'io.open("ready", "w"):close(); while true do pcall(function() while true do end end) end' > catch.lua; "$PARE" catch.lua 2> /dev/null & pid=$!; while [ ! -e ready ]; do sleep 0.1; done; kill -INT $pid; sleep 0.5; kill -INT $pid; status=0; wait $pid || status=$?; [ $status = 130 ]

@@ -16,4 +16,4 @@ status=0; "$PARE" methods nope 2> /dev/null || status=$?; [ $status = 1 ]
 "$PARE" bench l.onnx --runs 3 --profile > profile; grep -qi conv profile
 echo 'x = tensor{1} function f() accidental = 1 end f()' > g.lua; "$PARE" g.lua 2> err; grep -q "accidental" err; ! grep -q "'x'" err
 "$PARE" -e 'data = data.load("digits")' 2> err; grep -q "pare.data" err
-echo 'while true do end' > loop.lua; "$PARE" loop.lua 2> /dev/null & pid=$!; sleep 1; kill -INT $pid; status=0; wait $pid || status=$?; [ $status = 130 ]
+echo 'io.open("begun", "w"):close(); while true do end' > loop.lua; "$PARE" loop.lua 2> /dev/null & pid=$!; while [ ! -e begun ]; do sleep 0.1; done; kill -INT $pid; status=0; wait $pid || status=$?; [ $status = 130 ]

@@ -1,0 +1,31 @@
+/// Published methods that people ask for by name and that are not there yet: they are refused as such, not as typos. A
+/// name leaves this list when its entry comes.
+enum Planned {
+  static let names: [ExtensionKind: Set<String>] = [
+    .criterion: [
+      "sensitivity", "gradient_norm", "snip", "grasp", "synflow", "fisher", "obd", "obs", "sparsegpt", "wanda", "activation",
+      "apoz", "combined", "bn_scale", "fpgm", "hrank", "lamp", "thinet", "lasso_channel", "movement", "group_fisher", "obdc",
+      "chip", "resrep", "dsnot", "l0",
+    ],
+    .schedule: [
+      "iterative", "exponential", "cosine", "rewind", "rigl", "set", "surgery", "ac_dc", "soft", "group_lasso", "growing_reg",
+    ],
+    .quantizer: ["power_of_two", "codebook", "log", "apot", "nf4", "ternary", "binary"],
+    .observer: ["moving_average", "percentile", "mse", "entropy", "aciq"],
+    .algorithm: [
+      "stochastic", "bias_correction", "equalization", "bn_reestimation", "smoothquant", "adaround", "brecq", "qdrop", "lapq",
+      "gptq", "awq", "hqq", "autoround",
+    ],
+    .loss: [
+      "hint", "fsp", "similarity", "rkd", "crd", "pkt", "vid", "nst", "correlation", "dkd", "dist", "ab", "ft", "ofd", "review",
+      "cwd", "mgd", "wsld", "transformer_attention", "hidden_states", "minilm",
+    ],
+    .decomposition: [
+      "svd_channel", "svd_spatial", "tucker2", "cp", "tensor_train", "weighted_svd", "depthwise_separable",
+    ],
+    .rank: ["vbmf", "budget"],
+    .strategy: ["grid", "greedy", "annealing", "nsga2", "tpe", "ddpg"],
+    .proxy: ["naswot", "zen"],
+    .allocation: ["uniform_plus", "measured", "hawq"],
+  ]
+}

@@ -1,0 +1,70 @@
+import PareKit
+
+/// The student looks where the teacher looks: mean squared difference of normalized spatial attention maps.
+///
+/// The map of a feature map A `[N, C, H, W]` is the mean over channels of `|A|^p`, as one vector of unit length for each
+/// sample (section 3.1 of the paper). Without `layers`, the last layers of equal resolution are compared.
+public struct AttentionTransfer: DistillationLoss {
+  public static let entry = Entry(
+    name: "attention", summary: "Spatial attention maps of the student and the teacher",
+    reference: "Zagoruyko and Komodakis 2017, \"Paying More Attention to Attention\", section 3.1",
+    parameters: [
+      .number("p", default: 2, allowed: ParameterRange(minimum: 0, includesMinimum: false), doc: "Power of the values before the mean"),
+      .list("layers", optional: true, doc: "Layer names, or {student, teacher} pairs; default: the last of each resolution"),
+    ])
+  private let power: Double
+  public let taps: [(student: String, teacher: String)]
+
+  public init(_ arguments: Arguments) throws {
+    power = try arguments.number("p")
+    taps = try (arguments.optionalList("layers") ?? []).map { value in
+      if let name = value.asString { return (name, name) }
+      if let pair = value.asList, pair.count == 2, let student = pair[0].asString, let teacher = pair[1].asString {
+        return (student, teacher)
+      }
+      throw PareError(
+        .argument, "attention: layers", argument: "layers", expected: "names, or {student, teacher} pairs", got: value.brief)
+    }
+  }
+
+  public func taps(student: Model, teacher: Model) throws -> [(student: String, teacher: String)] {
+    guard taps.isEmpty else { return taps }
+    let own = try Self.lastOfEachResolution(student), others = try Self.lastOfEachResolution(teacher)
+    let pairs = own.compactMap { size, name in others[size].map { (student: name, teacher: $0) } }
+    guard !pairs.isEmpty else {
+      throw PareError(
+        .argument, "attention: the student and the teacher have no images of equal resolution", argument: "layers",
+        suggestion: "name the layers: {\"attention\", layers={{\"conv2\", \"conv3\"}}}")
+    }
+    return pairs
+  }
+
+  /// The last layer of each resolution, in the order of the graph.
+  private static func lastOfEachResolution(_ model: Model) throws -> OrderedDictionary<[Int], String> {
+    var last: OrderedDictionary<[Int], String> = [:]
+    for layer in try model.layers() where layer.shape.count == 4 {
+      let sizes = layer.shape.dropFirst(2).compactMap { size in if case .fixed(let size) = size { size } else { nil } }
+      if sizes.count == 2, sizes[0] * sizes[1] > 1 { last[sizes] = layer.name }
+    }
+    return last
+  }
+
+  public func value(student: ModelOutputs, teacher: ModelOutputs, labels: Tensor?) throws -> Tensor {
+    var sum = try Tensor.scalar(0)
+    for (own, other) in zip(student.taps, teacher.taps) {
+      let difference = try map(own) - map(other.detached())
+      sum = try sum + (difference * difference).mean()
+    }
+    return sum
+  }
+
+  /// `[N, H * W]`, each row of unit length.
+  private func map(_ features: Tensor) throws -> Tensor {
+    guard features.rank == 4 else {
+      throw PareError(.shape, "attention: a tapped value", argument: "layers", expected: "[N, C, H, W]", got: "\(Array(features.shape))")
+    }
+    let size = try power == 2 ? features * features : features.abs().pow(power)
+    let rows = try size.mean(axes: [1]).reshaped([features.shape[0], features.shape[2] * features.shape[3]])
+    return try rows / ((rows * rows).sum(axes: [1], keepDims: true) + 1e-12).sqrt()
+  }
+}
