@@ -87,7 +87,7 @@ let package = Package(
     .testTarget(name: "ConformanceTests", dependencies: engine + ["Formats", "Runtime", "TestSupport"], path: "Tests/Conformance",
                 exclude: ["cases.py", "mutate.py", "same_classes.py", "requirements.txt"]),
     tests("TrainingTests", engine + ["Formats", "Training"]),
-    tests("RuntimeTests", engine + ["Formats", "Runtime", orderedCollections]),
+    tests("RuntimeTests", engine + ["CKernels", "Formats", "Runtime", orderedCollections]),
     tests("CompressionTests", engine + ["Formats", "Training", "Runtime", "Compression"]),
     tests("PluginTests", kit + ["Pruning", "Quantization", "Distillation", "LowRank", "Search"]),
     tests("LuaBridgeTests", ["Support", "LuaBridge"]),

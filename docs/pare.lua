@@ -1641,6 +1641,16 @@ function train(model, data, options) end
 ---@type table<string, fun(parameters: table): pare.step>
 method = {}
 
+---Weights of one bit with a scale for each output; inputs of convolutions as signs.
+---@param parameters {activations?: boolean, keep?: table}
+---@return pare.step
+function binarize(parameters) end
+
+---Weights of each layer share few values, found by k-means.
+---@param parameters {entries?: integer, iterations?: integer, keep?: table}
+---@return pare.step
+function cluster(parameters) end
+
 ---Trains a student to imitate a teacher.
 ---@param parameters {teacher?: "input"|pare.model, student?: pare.model, loss?: string|table, temperature?: number, alpha?: number, epochs?: integer, lr?: number, batch?: integer, optimizer?: "sgd"|"adam"|"adamw", momentum?: number, weight_decay?: number, schedule?: string, warmup?: number, regularizer?: string|table}
 ---@return pare.step
@@ -1670,3 +1680,8 @@ function quantize(parameters) end
 ---@param parameters {space?: "filters"|"bits"|"ranks"|"filters+bits"|"filters+ranks"|"ranks+bits"|"filters+ranks+bits"|table, objectives?: table, budget?: table, strategy?: string|table, evaluations?: integer, proxy?: string|table, proposals?: integer, criterion?: string|table, epochs?: integer, lr?: number, activations?: boolean, calibration?: integer}
 ---@return pare.step
 function search(parameters) end
+
+---Weights of -1, 0 and 1 with a scale for each output.
+---@param parameters {keep?: table}
+---@return pare.step
+function ternarize(parameters) end

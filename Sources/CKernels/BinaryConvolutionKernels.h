@@ -35,6 +35,18 @@ static inline __attribute__((always_inline)) void K(disagreements)(const int pos
   }
 }
 
+typedef int32_t K(dots) __attribute__((vector_size(64)));
+typedef float K(values) __attribute__((vector_size(64), aligned(4)));
+
+// Adds the sums of the weights at the taps that lie outside of the image; row and column are those of the first tap.
+static void K(add_outside)(const pare_binary_layer *l, const int32_t *sums, int64_t row, intptr_t column, K(dots) *total) {
+  for (int32_t ky = 0; ky < l->kernel_height; ky++, row += l->dilation_y)
+    for (int32_t kx = 0; kx < l->kernel_width; kx++, sums += LANES) {
+      intptr_t x = column + kx * l->dilation_x;
+      if (row < 0 || row >= l->height || x < 0 || x >= l->width) *total += *(const K(dots) *)sums;
+    }
+}
+
 // A task is one row of one image for sixteen outputs.
 static void K(binary_tasks)(const binary_run *r, int64_t begin, int64_t end) {
   const pare_binary_layer *l = r->layer;
@@ -47,6 +59,9 @@ static void K(binary_tasks)(const binary_run *r, int64_t begin, int64_t end) {
     int64_t first = block * LANES;
     int outputs = l->outputs - first < LANES ? (int)(l->outputs - first) : LANES;
     int step = l->out_width > 7 ? MOST_POSITIONS : 7;
+    K(values) scale = {0}, bias = {0};
+    __builtin_memcpy(&scale, r->scales + first, outputs * 4);
+    if (r->epilogue->bias) __builtin_memcpy(&bias, r->epilogue->bias + first, outputs * 4);
     for (int32_t x = 0; x < l->out_width; x += step) {
       int positions = l->out_width - x < step ? l->out_width - x : step;
       uint32_t counts[MOST_POSITIONS * LANES] __attribute__((aligned(64)));
@@ -56,29 +71,25 @@ static void K(binary_tasks)(const binary_run *r, int64_t begin, int64_t end) {
       else if (step == 7) K(disagreements)(7, 0, l, words, from, counts);
       else if (l->stride_x == 1) K(disagreements)(MOST_POSITIONS, 1, l, words, from, counts);
       else K(disagreements)(MOST_POSITIONS, 0, l, words, from, counts);
+      int64_t row = y * l->stride_y - l->pad_top;
+      int inside = row >= 0 && row + (l->kernel_height - 1) * l->dilation_y < l->height;
       for (int p = 0; p < positions; p++) {
-        int32_t dots[LANES];
-        for (int o = 0; o < LANES; o++) dots[o] = l->channels * (int32_t)taps - 2 * (int32_t)counts[p * LANES + o];
+        K(dots) dots = l->channels * (int32_t)taps - 2 * *(const K(dots) *)(counts + p * LANES);
+        intptr_t column = (intptr_t)(x + p) * l->stride_x - l->pad_left;
         // Outside of the image bits are 0, so they counted as -1: add the weights there.
-        for (int32_t ky = 0; ky < l->kernel_height; ky++) {
-          int64_t row = y * l->stride_y + ky * l->dilation_y - l->pad_top;
-          int outside = row < 0 || row >= l->height;
-          for (int32_t kx = 0; kx < l->kernel_width; kx++) {
-            intptr_t column = (intptr_t)(x + p) * l->stride_x + kx * l->dilation_x - l->pad_left;
-            if (!outside && column >= 0 && column < l->width) continue;
-            const int32_t *tap = sums + (ky * l->kernel_width + kx) * LANES;
-            for (int o = 0; o < LANES; o++) dots[o] += tap[o];
-          }
-        }
+        if (!inside || column < 0 || column + (l->kernel_width - 1) * l->dilation_x >= l->width)
+          K(add_outside)(l, sums, row, column, &dots);
         int64_t at = ((image * l->out_height + y) * l->out_width + x + p) * l->outputs + first;
         const pare_sparse_epilogue *e = r->epilogue;
-        for (int o = 0; o < outputs; o++) {
-          float v = (float)dots[o] * r->scales[first + o];
-          if (e->bias) v += e->bias[first + o];
-          if (e->residual) v += e->residual[at + o];
-          v = v < e->low ? e->low : v;
-          r->output[at + o] = v > e->high ? e->high : v;
-        }
+        K(values) v = __builtin_convertvector(dots, K(values)) * scale + bias, added = {0};
+        if (e->residual) __builtin_memcpy(&added, e->residual + at, outputs * 4);
+        v += added;
+        // In this order a NaN stays one.
+        K(values) low = e->low - (K(values)){0}, high = e->high - (K(values)){0};
+        K(dots) below = v < low, above = v > high;
+        v = (K(values))(((K(dots))low & below) | ((K(dots))high & above) | ((K(dots))v & ~(below | above)));
+        if (outputs == LANES) __builtin_memcpy(r->output + at, &v, sizeof v);
+        else __builtin_memcpy(r->output + at, &v, outputs * 4);
       }
     }
   }

@@ -19,6 +19,12 @@ static void K(pack_plane)(const pare_block_layer *l, const float *plane, intptr_
         const float *row = plane + y * l->width + x;
         // Whole vectors where they stay inside of this plane.
         intptr_t start = y * l->width + x, i = 0;
+        if (step == 1 && start >= -low && start + l->pitch + 15 <= l->plane_in) {
+          for (intptr_t k = 0; k < low; k++) target[k] = 0;
+          for (i = low; i < high; i += 16) *(K(some16) *)(target + i) = *(const K(some16) *)(row + i);
+          for (i = high; i < l->pitch; i += 16) *(K(some16) *)(target + i) = (K(some16)){0};
+          continue;
+        }
         for (; i < l->pitch && start >= 0 && start + (i + 16) * step <= l->plane_in && step <= 2; i += 16) {
           K(mask16) lane = (K(mask16)){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + (int32_t)i;
           K(mask16) inside = (lane >= (int32_t)low) & (lane < (int32_t)high);
@@ -67,6 +73,10 @@ static inline __attribute__((always_inline)) void K(whole)(const int rows, const
   for (int64_t n = 0; n < count; n++) {
     K(lanes) weight = *(const K(lanes) *)(values + n * 16);
     const float *source = (const float *)(packed + offsets[n]);
+    const float *next = (const float *)(packed + offsets[n + 6]);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) __builtin_prefetch(next + r * pitch);
+    if (rows == 1) __builtin_prefetch(next + 16);
 #pragma clang loop unroll(full)
     for (int i = 0; i < TILE; i++) sum[i] += weight * source[i / (TILE / rows) * pitch + i % (TILE / rows)];
   }

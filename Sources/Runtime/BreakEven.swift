@@ -131,6 +131,7 @@ public struct BreakEvenTable: Sendable, Hashable, Codable {
     "sparse4.u8": points((0, 0.3), (0.1, 0.45), (0.2, 0.7), (0.35, 1.05), (0.5, 1.5)),
     "sparse-linear.f32": points((0, 0.1), (0.1, 0.2), (0.2, 0.42), (0.4, 0.9), (0.5, 1.2)),
     "codes2.f32": points((1, 0.14)), "codes4.f32": points((1, 0.22)), "codes8.f32": points((1, 0.85)),
+    "signs.f32": points((1, 0.15)),
   ])
 
   private static func points(_ points: (density: Double, share: Double)...) -> [Point] {

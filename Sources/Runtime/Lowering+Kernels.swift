@@ -8,9 +8,15 @@ extension Lowering {
   /// Lowers a layer by the fastest kernel for its representation, with as much of the chain inside it as a `LayerTask`
   /// can say; returns false where the dense layer is faster, or nobody can do it.
   func lowerByKernel(_ chain: Chain) throws -> Bool {
-    guard let (task, residual, length) = try task(for: chain),
-      let kernel = LayerKernels.best(for: task, options.table, among: options.kernels)
-    else { return false }
+    guard let (asked, residual, length) = try task(for: chain) else { return false }
+    var task = asked
+    if values[chain.layer.inputs[0]]?.signsOf != nil { task.takesSigns = true }
+    var best = LayerKernels.best(for: task, options.table, among: options.kernels)
+    if best == nil, task.takesSigns {
+      task.takesSigns = false
+      best = LayerKernels.best(for: task, options.table, among: options.kernels)
+    }
+    guard let kernel = best else { return false }
     let head = Chain(nodes: Array(chain.nodes.prefix(length + 1)), links: Array(chain.links.prefix(length)))
     try emit(kernel, task, head, residual: residual)
     for node in chain.nodes.dropFirst(length + 1) { try lower(node) }
@@ -93,7 +99,8 @@ extension Lowering {
 
   private func emit(_ kernel: any LayerKernel, _ task: LayerTask, _ chain: Chain, residual: String?) throws {
     let node = chain.layer
-    let input = try value(quantizedLayer(node)?.source ?? node.inputs[0])
+    var input = try value(quantizedLayer(node)?.source ?? node.inputs[0])
+    if task.takesSigns, let source = input.signsOf { input = source }
     let sizes: (source: [Int], destination: [Int])
     let layouts: (source: MemoryDescriptor, destination: MemoryDescriptor)
     let type = task.destinationGrid.map { $0.dtype == .u8 ? dnnl_u8 : dnnl_s8 } ?? dnnl_f32

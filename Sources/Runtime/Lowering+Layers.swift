@@ -322,7 +322,7 @@ extension Lowering {
     for (index, operation) in epilogue.attributes.postOperations.enumerated() {
       guard case .binary(_, let operand) = operation, let addend = epilogue.addend else { continue }
       let form = try form(addend, operand, for: chain.layer.name)
-      arguments.append((Int32(0x8000 * (index + 1)) | DNNL_ARG_SRC_1, operand, form.place))
+      arguments.append((DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE * Int32(index + 1) | DNNL_ARG_SRC_1, operand, form.place))
     }
     try emit(
       chain.layer.name, chain.label, descriptor, arguments, operations: operations, note: note(for: chain.layer))

@@ -121,6 +121,7 @@ extension Lowering {
     // What a layer left in bf16 is pooled in bf16.
     let form: Value.Form
     if let narrow = source.forms.first, narrow.layout.type == dnnl_bf16 { form = narrow } else { form = try natural(source, for: node.name) }
+    if isMax, try lowerPlanarPool(node, window, form) { return true }
     let descriptor = try PrimitiveDescriptor.poolingForward(
       algorithm, window, training: false, source: form.layout,
       destination: form.layout.type == dnnl_bf16 ? .channelsLast(output, dnnl_bf16) : .any(output, type))

@@ -18,6 +18,8 @@ final class Value {
   var origin: Value?
   /// The integers of which this value is the dequantized form: floats are made when somebody asks for them.
   var integers: (source: Value, grid: Grid)?
+  /// The value whose signs these are (1 from 0 on, else -1): they are made when somebody asks for them.
+  var signsOf: Value?
   /// Whether other values may see its buffers, so that nothing may be computed in place.
   var isShared = false
 
@@ -94,11 +96,11 @@ final class Lowering {
     constants = try Specialization.constants(of: model, types)
     images = chooseImageLayout()
     let chains = Chain.all(in: self)
-    let attentions = attentions(), sums = integerAdds()
+    let attentions = attentions(), sums = integerAdds(), signs = signs()
     for (index, node) in model.nodes.enumerated() {
       try Interrupt.check()
       if node.outputs.allSatisfy({ $0.isEmpty || constants[$0] != nil }) { continue }
-      if attentions.members.contains(index) || sums.members.contains(index) { continue }
+      if attentions.members.contains(index) || sums.members.contains(index) || signs.members.contains(index) { continue }
       do {
         if let attention = attentions.ends[index] {
           try lower(attention)
@@ -108,6 +110,11 @@ final class Lowering {
         if let sum = sums.ends[index] {
           try lower(sum, at: index)
           for member in sum.members + [index] { consumed(model.nodes[member]) }
+          continue
+        }
+        if let compared = signs.ends[index] {
+          try lowerSigns(node, of: model.nodes[compared].inputs[0])
+          for member in [compared, index] { consumed(model.nodes[member]) }
           continue
         }
         switch chains.role(of: index) {

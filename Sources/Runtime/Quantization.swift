@@ -91,7 +91,7 @@ extension Lowering {
 
   func integerWeights(_ name: String, outputAxis: Int) -> IntegerWeights? {
     if let parameter = model.parameters[name]?.value as? IntegerRepresentation {
-      guard parameter.isSigned, parameter.isSymmetric else { return nil }
+      guard parameter.isSigned, parameter.isSymmetric, parameter.group == nil else { return nil }
       return integerWeights(name, parameter.values, parameter.scales, parameter.axis, outputAxis)
     }
     // Weights that the graph itself dequantizes.
@@ -150,6 +150,7 @@ extension Lowering {
 
   /// Gives a dequantized value its floats.
   func materialize(_ value: Value, for name: String) throws {
+    if value.forms.isEmpty, let source = value.signsOf { try materializeSigns(value, of: source, for: name) }
     guard value.forms.isEmpty, let (source, grid) = value.integers else { return }
     var form = try natural(source, for: name)
     if !form.layout.isDense { form = try rowMajor(source, for: name) }

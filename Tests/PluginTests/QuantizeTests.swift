@@ -151,6 +151,8 @@ import Testing
     (["weights": ["bits": 12]], .argument), (["activations": true], .argument), (["keep": ["nothing"]], .notFound),
     (["observer": "minmix"], .notFound), (["layers": ["fc1": 4]], .argument),
     (["keep": ["conv1", "conv2", "fc1", "fc2"]], .nothingChanged), (["calibration": 0], .argument),
+    (["weights": ["bits": 4, "group": 0]], .argument),
+    (["weights": ["bits": 4, "granularity": "channel", "group": 32]], .argument),
   ]
 
   @Test(arguments: refused.indices)

@@ -22,7 +22,7 @@ import Testing
       storage.base.copyMemory(from: dense.address, byteCount: dense.byteCount)
       return [storage]
     }
-    static func sample(density: Double) throws -> Model? {
+    static func sample(_ curve: String, density: Double) throws -> Model? {
       density < 0.3 ? nil : try NN.graph(input: [3, 6, 6], seed: 1) { try NN.conv2d(inChannels: 3, outChannels: 4, kernel: 3)($0) }
     }
     func run(_ buffers: LayerBuffers) {
@@ -116,5 +116,25 @@ import Testing
     let points = try #require(table.curves["plain"])
     #expect(points.map(\.density) == [0.35, 0.5, 1])
     #expect(points.allSatisfy { $0.share > 0 })
+  }
+
+  /// Each kernel of the session has a sample layer that it takes, for each of its curves.
+  @Test func kernelsTakeTheirSamples() throws {
+    for kernel in LayerKernels.all {
+      let one = [BreakEvenTable.Point(density: 1, share: 0.001)]
+      let always = try BreakEvenTable(curves: Dictionary(uniqueKeysWithValues: kernel.curves.map { ($0, one) }))
+      for curve in kernel.curves {
+        let density = try kernel.sample(curve, density: 0.1) == nil ? 1 : 0.1
+        let model = try #require(try kernel.sample(curve, density: density))
+        let session = try Session(model, threads: 1, kernels: [kernel], table: always)
+        let steps = try session.profile(runs: 1).map(\.implementation)
+        #expect(steps.contains(kernel.name), "\(curve): \(steps)")
+        let inputs = try session.syntheticInputs(), got = try session.run(inputs)
+        for (name, value) in try Interpreter(model).run(inputs).outputs {
+          let problem = try difference(#require(got[name]), value, absolute: value.dtype == .u8 ? 1 : 2e-3, relative: 1e-4)
+          #expect(problem == nil, "\(curve): \(problem ?? "")")
+        }
+      }
+    }
   }
 }

@@ -1,3 +1,4 @@
+import CKernels
 import Graph
 import OrderedCollections
 import Runtime
@@ -10,7 +11,7 @@ import Testing
 @Suite struct LayerKernelTests {
   /// A table in which every kernel is a hundred times faster than the dense layer.
   static func eager() throws -> BreakEvenTable {
-    let names = ["sparse.f32", "block16x1.f32", "sparse4.u8", "sparse-linear.f32", "codes2.f32", "codes4.f32", "codes8.f32"]
+    let names = ["sparse.f32", "block16x1.f32", "sparse4.u8", "sparse-linear.f32", "codes2.f32", "codes4.f32", "codes8.f32", "signs.f32"]
     return try BreakEvenTable(curves: Dictionary(uniqueKeysWithValues: names.map { ($0, [.init(density: 1, share: 0.01)]) }))
   }
 
@@ -201,31 +202,92 @@ import Testing
         == .argument)
   }
 
-  @Test func binaryConvolutionIsThatOfSigns() throws {
-    let window = WindowGeometry(input: [9, 8], kernel: [3, 3], strides: [1, 2], padding: [1, 1, 1, 1], dilations: [1, 1])
-    let geometry = ConvolutionGeometry(batch: 2, inputChannels: 40, outputChannels: 18, groups: 1, window: window)
-    func signs(_ t: Tensor) throws -> Tensor { try Tensor(t.values(as: Float.self).map { $0 >= 0 ? 1 : -1 as Float }, shape: t.shape) }
-    let x = try Tensor.randn([2, 40, 9, 8], seed: 1), w = try Tensor.randn([18, 40, 3, 3], seed: 2)
-    let scales = (0..<18).map { Float($0 % 4 + 1) }
-    let layer = try BinaryConvolution(geometry, weights: w, scales: scales)
-    let model = Model(
-      inputs: [Port("x", ValueType(.f32, [2, 40, 9, 8]))], outputs: [Port("y", ValueType(.f32, nil))],
-      nodes: [
-        Node(name: "c", op: "Conv", inputs: ["x", "w"], outputs: ["y"], attributes: ["pads": .ints([1, 1, 1, 1]), "strides": .ints([1, 2])])
-      ],
-      parameters: ["w": Parameter("w", try signs(w) * Tensor(scales, shape: [18, 1, 1, 1]))])
-    let expected = try #require(Interpreter(model).run(["x": signs(x)]).outputs["y"])
-    let source = try x.transposed(1, 2).transposed(2, 3).contiguous().values(as: Float.self)
-    let scratch = UnsafeMutableRawPointer.allocate(byteCount: layer.scratchBytes, alignment: 64)
-    defer { scratch.deallocate() }
-    for threads in [1, 2] {
-      var result = [Float](repeating: .pi, count: expected.count)
-      layer.run(source: source, destination: &result, scratch: scratch, threads: threads)
-      let planar = try Tensor(result, shape: [2, 9, 4, 18]).transposed(2, 3).transposed(1, 2).contiguous()
-      let problem = try difference(planar, expected, relative: 1e-6)
-      #expect(problem == nil, "\(problem ?? "")")
+  /// Weights of a linear layer of 70 outputs and 75 inputs in each representation whose codes are decoded in registers.
+  static func coded(transposed: Bool) throws -> [(any Representation)] {
+    let sizes = transposed ? [75, 70] : [70, 75], axis = transposed ? 1 : 0
+    let w = try Tensor.randn(Shape(sizes), seed: 21), mask = try Tensor.randn(Shape(sizes), seed: 22).gt(0)
+    let grid = transposed ? [3, 70] : [70, 3]
+    func table(_ count: Int) throws -> Tensor { try Tensor((0..<count).map { Float($0 * $0) / Float(count) - 2 }, shape: [count]) }
+    return [
+      try IntegerRepresentation.quantizing(w, scales: Tensor.rand(Shape(grid), seed: 3) + 0.2, axis: axis, group: 32, bits: 4),
+      try IntegerRepresentation.quantizing(
+        w, scales: Tensor.rand(Shape(grid), seed: 3) + 0.2, zeroPoints: Tensor.full(Shape(grid), 6, .u8), axis: axis, group: 32,
+        bits: 4, signed: false),
+      try IntegerRepresentation.quantizing(w, scales: Tensor.full(Shape(transposed ? [1, 70] : [70, 1]), 0.5), axis: axis, group: 96, bits: 2),
+      try CodebookRepresentation.nearest(w, table: table(3)), try CodebookRepresentation.nearest(w, table: table(16)),
+      try CodebookRepresentation.nearest(w, table: table(256)), try CodebookRepresentation.nearest(w, table: table(15), mask: mask),
+      try TernaryRepresentation(nearest: w, axis: axis), try TernaryRepresentation(nearest: w, axis: nil, mask: mask),
+      try BinaryRepresentation(nearest: w, axis: axis),
+    ]
+  }
+
+  @Test(arguments: [false, true], [1, 6])
+  func codesOfEveryRepresentationEqualInterpreter(transposed: Bool, batch: Int) throws {
+    for weights in try Self.coded(transposed: transposed) {
+      let model = Model(
+        inputs: [Port("x", ValueType(.f32, [.symbol("N"), 75]))], outputs: [Port("y", ValueType(.f32, nil))],
+        nodes: [
+          Node(
+            name: "fc", op: "Gemm", inputs: ["x", "w", "b"], outputs: ["a"],
+            attributes: ["transB": .int(transposed ? 0 : 1), "alpha": .float(0.5)]),
+          Node(name: "r", op: "Relu", inputs: ["a"], outputs: ["y"]),
+        ],
+        parameters: ["w": Parameter("w", weights), "b": Parameter("b", try Tensor.randn([70], seed: 3))])
+      let before = pare_isa_level()
+      defer { pare_limit_isa(before) }
+      for level in [PARE_ISA_PORTABLE, PARE_ISA_AVX2, PARE_ISA_AVX512] {
+        pare_limit_isa(level)
+        let session = try Session(model, threads: 2, batch: batch, kernels: [CodedLinear.self], table: Self.eager())
+        let inputs = try session.syntheticInputs(seed: 5)
+        try expectSame(session, model, inputs)
+        #expect(try session.profile(inputs, runs: 1).contains { $0.implementation == "codes.f32" }, "\(weights.label)")
+      }
     }
-    #expect(throws: PareError.self) { try BinaryConvolution(geometry, weights: w, scales: [1]) }
+  }
+
+  /// Two convolutions of signs with batch normalization, residual and Relu; the padded border adds nothing.
+  @Test(arguments: [1, 3], [1, 2])
+  func signConvolutionsEqualInterpreter(batch: Int, threads: Int) throws {
+    var parameters = OrderedDictionary<String, Parameter>()
+    for (name, value) in [("zero", 0), ("one", 1), ("minus", -1)] as [(String, Float)] {
+      parameters[name] = Parameter(name, try Tensor([value], shape: []), isTrainable: false)
+    }
+    parameters["w1"] = Parameter("w1", try BinaryRepresentation(nearest: Tensor.randn([18, 40, 3, 3], seed: 2), axis: 0))
+    parameters["w2"] = Parameter("w2", try BinaryRepresentation(nearest: Tensor.randn([18, 18, 1, 1], seed: 3), axis: nil))
+    parameters["b"] = Parameter("b", try Tensor.randn([18], seed: 4))
+    for name in ["scale", "shift", "mean", "variance"] {
+      parameters[name] = Parameter(name, try Tensor.rand([18], seed: Philox.stream(named: name)) + 0.5)
+    }
+    func signs(_ from: String, _ to: String) -> [Node] {
+      [
+        Node(name: to + "p", op: "GreaterOrEqual", inputs: [from, "zero"], outputs: [to + "p"]),
+        Node(name: to, op: "Where", inputs: [to + "p", "one", "minus"], outputs: [to]),
+      ]
+    }
+    let window: [String: Attribute] = ["pads": .ints([1, 1, 1, 1]), "strides": .ints([1, 2])]
+    let nodes = signs("x", "s") + [
+      Node(name: "c1", op: "Conv", inputs: ["s", "w1", "b"], outputs: ["a"], attributes: window),
+      Node(name: "bn", op: "BatchNormalization", inputs: ["a", "scale", "shift", "mean", "variance"], outputs: ["n"]),
+      Node(name: "r", op: "Relu", inputs: ["n"], outputs: ["h"]),
+    ] + signs("h", "t") + [
+      Node(name: "c2", op: "Conv", inputs: ["t", "w2"], outputs: ["c"]),
+      Node(name: "add", op: "Add", inputs: ["c", "h"], outputs: ["y"]),
+    ]
+    let model = Model(
+      inputs: [Port("x", ValueType(.f32, [.symbol("N"), 40, 9, 8]))], outputs: [Port("y", ValueType(.f32, nil))], nodes: nodes,
+      parameters: parameters)
+    let before = pare_isa_level()
+    defer { pare_limit_isa(before) }
+    for level in [PARE_ISA_PORTABLE, PARE_ISA_AVX2, PARE_ISA_AVX512] {
+      pare_limit_isa(level)
+      let session = try Session(model, threads: threads, batch: batch, kernels: [BinaryConvolution.self], table: Self.eager())
+      let inputs = try session.syntheticInputs(seed: 5)
+      try expectSame(session, model, inputs)
+      #expect(try session.profile(inputs, runs: 1).count { $0.implementation == "signs.f32" } == 2)
+    }
+    // Without the kernel the signs are made.
+    let dense = try Session(model, threads: threads, batch: batch, kernels: [], table: Self.eager())
+    try expectSame(dense, model, dense.syntheticInputs(seed: 6))
   }
 
   private func expectSame(_ session: Session, _ model: Model, _ inputs: [String: Tensor]) throws {

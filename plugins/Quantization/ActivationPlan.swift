@@ -4,7 +4,7 @@ import PareKit
 ///
 /// A pair of QuantizeLinear and DequantizeLinear stands behind the operator that makes the value (so behind a Relu, not
 /// before it), in front of operators that only select or rearrange values; those carry the same grid on, so that a chain
-/// from one quantized layer to the next can stay in integers.
+/// from one quantized layer to the next can stay in integers. Of two layers whose sum is quantized, the first is too.
 struct ActivationPlan {
   /// The values whose range is observed, in graph order.
   private(set) var sources: [String] = []
@@ -34,6 +34,18 @@ struct ActivationPlan {
       if let producer = producers[value], producer.op == "DequantizeLinear" { continue }
       wanted.insert(value)
       for step in path { carried[step] = value }
+    }
+    // Where two layers are added and the sum becomes integer, the second one takes the sum up; the first one's result is
+    // quantized too, so that the sum is one of integers.
+    let positions = Dictionary(model.nodes.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    for node in model.nodes where node.op == "Add" && node.inputs.count == 2 {
+      let readers = model.nodes.filter { $0.inputs.contains(node.outputs[0]) }
+      let result = readers.count == 1 && readers[0].op == "Relu" ? readers[0].outputs[0] : node.outputs[0]
+      let both = node.inputs.compactMap { producers[$0] }.filter { layers.contains($0.name) }
+      guard wanted.contains(result), both.count == 2,
+        let first = both.min(by: { (positions[$0.name] ?? 0) < (positions[$1.name] ?? 0) })
+      else { continue }
+      wanted.insert(first.outputs[0])
     }
     sources = model.inputs.map(\.name).filter(wanted.contains)
     for node in model.nodes { sources += node.outputs.filter(wanted.contains) }

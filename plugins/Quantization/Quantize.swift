@@ -5,14 +5,15 @@ import PareKit
 /// Weights: signed, symmetric, one scale per output channel; they keep what earlier steps hold at 0. Activations:
 /// unsigned, one scale and zero point per tensor, static, from ranges observed on training data; the graph gets pairs of
 /// QuantizeLinear and DequantizeLinear. Batch-norms are folded into the layers before them first. Inputs and outputs of
-/// the model stay floats.
+/// the model stay floats. In groups, the weights of linear layers have a scale for each group of neighbouring inputs, and
+/// convolutions one per output channel.
 public struct Quantize: CompressionMethod {
   public static let entry = Entry(
     name: "quantize", summary: "Weights and activations as integers of 2 to 8 bits",
     reference: "Jacob et al. 2018; Krishnamoorthi 2018; Nagel et al. 2021",
     parameters: [
       .integer("bits", in: 2...8, optional: true, doc: "Bits of weights and activations; 8 when nothing is said"),
-      .table("weights", optional: true, doc: "{bits=, granularity=\"channel\"|\"tensor\"}; without activations: weights only"),
+      .table("weights", optional: true, doc: "{bits=, granularity=\"channel\"|\"tensor\"|\"group\", group=32}; without activations: weights only"),
       ParameterSpec(
         name: "activations", type: .table, choices: ["false"], doc: "{bits=}, or false for weights only", isOptional: true),
       .entry("quantizer", kind: .quantizer, default: "uniform", doc: "The grid of the weights"),
@@ -25,6 +26,8 @@ public struct Quantize: CompressionMethod {
 
   let weightBits: Int
   let isPerChannel: Bool
+  /// Inputs of a linear layer that share a scale; nil: all.
+  let group: Int?
   /// Nil: weights only.
   let activationBits: Int?
   private let quantizer: any Quantizer
@@ -36,10 +39,17 @@ public struct Quantize: CompressionMethod {
 
   public init(_ arguments: Arguments) throws {
     let bits = try arguments.optionalInteger("bits")
-    let weights = try Fields(arguments, "weights", allowed: ["bits", "granularity"])
+    let weights = try Fields(arguments, "weights", allowed: ["bits", "granularity", "group"])
     let activations = try Fields(arguments, "activations", allowed: ["bits"])
     weightBits = try weights?.bits() ?? bits ?? 8
-    isPerChannel = try weights?.word("granularity", among: ["channel", "tensor"]) != "tensor"
+    let granularity = try weights?.word("granularity", among: ["channel", "tensor", "group"])
+    isPerChannel = granularity != "tensor"
+    let size = try weights?.number("group")
+    guard size == nil || granularity == nil || granularity == "group" else {
+      throw PareError(
+        .argument, "quantize: weights", argument: "group", expected: "granularity=\"group\"", got: granularity ?? "nothing")
+    }
+    group = granularity == "group" || size != nil ? size ?? 32 : nil
     if let activations {
       activationBits = try activations.bits() ?? bits ?? 8
     } else if arguments.isGiven("activations") || (weights != nil && bits == nil) {
@@ -119,6 +129,10 @@ public struct Quantize: CompressionMethod {
     let bits = names(of: view, in: model).lazy.compactMap { own[$0] }.first ?? weightBits
     let old = try model.parameter(named: view.weightName).value
     if let integers = old as? IntegerRepresentation, integers.bits == bits { return }
+    if let group, view.weight.rank == 2 {
+      model.parameters[view.weightName]?.value = try grouped(view, old, bits: bits, each: group)
+      return
+    }
     let quantized = try algorithm.quantize(view, bits: bits, axis: isPerChannel ? 0 : nil, with: quantizer, context)
     let scale = try plain(quantized.scale), zero = try quantized.zero.map { try plain($0) }
     // A quantizer may answer with one scale for the whole tensor.
@@ -129,6 +143,25 @@ public struct Quantize: CompressionMethod {
     try requireLinear(quantized, stored: view.stored(integers.dense()), view)
     if let mask = try old.mask() { integers = try integers.masked(mask) }
     model.parameters[view.weightName]?.value = integers
+  }
+
+  /// A matrix with a scale for each output and group of inputs: each group is a row of its own for the quantizer, the last
+  /// one filled up with zeros.
+  private func grouped(_ view: LayerView, _ old: any Representation, bits: Int, each: Int) throws -> any Representation {
+    guard algorithm is Nearest else {
+      throw PareError(
+        .unsupported, "quantize in groups", argument: "algorithm", expected: "nearest", layer: view.name)
+    }
+    let outputs = view.weight.shape[0], inner = view.weight.shape[1]
+    let size = min(each, max(inner, 1)), groups = (inner + size - 1) / size
+    let rows = try view.weight.padded([0, 0, 0, groups * size - inner]).reshaped([outputs * groups, size])
+    let quantized = try quantizer.quantize(rows, bits: bits, axis: 0)
+    func grid(_ values: Tensor) throws -> Tensor { try view.stored(values.reshaped([outputs, groups])) }
+    let values = try quantized.values.reshaped([outputs, groups * size]).narrowed(axis: 1, start: 0, length: inner).contiguous()
+    let integers = try IntegerRepresentation(
+      values: view.stored(values), scales: grid(quantized.scale), zeroPoints: quantized.zero.map(grid), axis: view.outputAxis,
+      group: size, bits: bits, isNarrow: quantized.zero == nil)
+    return try old.mask().map { try integers.masked($0) } ?? integers
   }
 
   /// One number, or one for each channel, whatever axes of size 1 a quantizer leaves beside.
@@ -193,6 +226,15 @@ private struct Fields {
       throw PareError(.argument, "quantize: \(argument)", argument: "bits", expected: "2...8", got: value.brief)
     }
     return bits
+  }
+
+  /// A number from 1.
+  func number(_ name: String) throws -> Int? {
+    guard let value = table[name] else { return nil }
+    guard let number = value.asInteger, number >= 1 else {
+      throw PareError(.argument, "quantize: \(argument)", argument: name, expected: "an integer from 1", got: value.brief)
+    }
+    return number
   }
 
   func word(_ name: String, among words: [String]) throws -> String? {

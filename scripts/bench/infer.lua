@@ -3,11 +3,27 @@
 --   load ID MODEL THREADS BATCH PRECISION NAME=FILE.npy ...     compiles and runs once      -> ok
 --   run ID COUNT                                                runs COUNT times            -> ok
 --   save ID FOLDER                                              FOLDER/NAME.f32, row-major  -> ok
+--   compress KIND MODEL TARGET [FILE.npy]                       compresses as KIND says and saves; FILE holds inputs to
+--                                                               calibrate on                -> ok
+--   check ID                                                    the session's largest difference from the interpreter of
+--                                                               the same model, relative    -> number, ok
+--   macs ID                                                     multiply-accumulates        -> number, ok
 --   profile ID                                                  one line per step, then     -> ok
 --
 -- One process serves all lines, so that the caller can take turns with other programs; it holds the clock.
 
 local sessions = {}
+
+-- What a user would write for each kind: steps, one after another.
+local recipes = {
+  sparse90 = function() return prune{sparsity = 0.9} end,
+  sparse80 = function() return prune{sparsity = 0.8} end,
+  block90 = function() return prune{sparsity = 0.9, granularity = "block", block = {16, 1}} end,
+  sparse8 = function() return prune{sparsity = 0.9, granularity = "block", block = {1, 4}}, quantize{bits = 8, calibration = 16} end,
+  linear4 = function() return quantize{weights = {bits = 4, granularity = "group", group = 32}} end,
+  binary = function() return binarize{activations = true} end,
+  half = function() return prune{sparsity = 0.5, granularity = "filter"} end,
+}
 
 -- A dense f32 or int64 file of numpy's.
 local function read_npy(path)
@@ -44,10 +60,32 @@ function commands.load(id, path, threads, batch, precision, ...)
     local name, file = pair:match("^(.-)=(.*)$")
     inputs[name], count = read_npy(file), count + 1
   end
-  local session = model.load(path):compile(options)
-  sessions[id] = {session, count == 1 and select(2, next(inputs)) or inputs}
+  local m = model.load(path)
+  local session = m:compile(options)
+  sessions[id] = {session, count == 1 and select(2, next(inputs)) or inputs, m}
   session:run(sessions[id][2])
 end
+
+function commands.compress(kind, path, target, file)
+  local options = {}
+  if file then
+    local part = {x = read_npy(file)}
+    part.y = tensor.zeros({part.x.shape[1]}, {dtype = "i64"})
+    define.dataset{name = "calibration_" .. kind, open = function() return {train = part, validation = part, test = part} end}
+    options.data = data.load("calibration_" .. kind, {normalize = false})
+  end
+  local m = model.load(path)
+  for _, step in ipairs{recipes[kind]()} do m = step(m, options) end
+  m:save(target)
+end
+
+function commands.check(id)
+  local session, x, m = table.unpack(sessions[id])
+  local expected = m(x)
+  print(((session:run(x) - expected):abs():max() / expected:abs():max()):item())
+end
+
+function commands.macs(id) print(sessions[id][3]:cost().macs) end
 
 function commands.run(id, count)
   local session, x = table.unpack(sessions[id])

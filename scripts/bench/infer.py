@@ -1,17 +1,26 @@
 #!/usr/bin/env python3
 """Inference speed of Pare beside ONNX Runtime, OpenVINO and PyTorch on the same files, taking turns run by run.
 
-    scripts/bench/infer.py [--models resnet18,vit] [--batch 1,16] [--kinds f32,int8,bf16] [--engines pare,ort,openvino,torch]
-                           [--pairs 9] [--threads 2] [--folder DIR] [--results FILE.json] [--pare "COMMAND ..."] [--profile] [--memory]
+    scripts/bench/infer.py [--models resnet18,vit] [--batch 1,16] [--kinds f32,int8,bf16,sparse90,...]
+                           [--engines pare,ort,openvino,torch] [--pairs 9] [--threads 2] [--folder DIR]
+                           [--results FILE.json] [--pare "COMMAND ..."] [--profile] [--memory]
 
 needs torch, onnx, onnxruntime and numpy; openvino only where it is asked for. The networks are made here with random
 weights; batch statistics are those of random images. 8-bit files are ONNX Runtime's own (static QDQ, u8 activations, s8
-weights per channel). A turn is as many runs as take some 25 ms; between turns of different engines the processors rest,
-so that no engine's spinning threads sit in another's time. Printed are median and minimum of the turns, and the ratios of
-the others' to Pare's; outputs are compared in the same run. With --results what is measured is kept, and what is there
+weights per channel). Each engine has a process of its own, which is stopped while another has its turn, so that threads
+that spin after their work do not sit in the other's time. A turn is as many runs as take some 25 ms, behind one that is
+not counted. Printed are median and minimum of the turns, and the ratios of
+the others' to Pare's; outputs are compared in the same run.
+
+Kinds beside f32, bf16 and int8 are compressed by Pare from the same f32 file, in one call of a user (infer.lua), and run
+against the others' dense files: sparse90, sparse80 (unstructured), block90 (16 outputs x 1 input), sparse8 (8-bit, 90% in
+blocks of 4 input channels; against the 8-bit file), linear4 (4-bit in groups), binary (signs with signs), half (half of
+the filters; against Pare's own session of the whole network, by multiply-accumulates). Their outputs are compared with
+the interpreter's of the compressed model.
+ With --results what is measured is kept, and what is there
 already is not measured again. Pare runs as `pare infer.lua`, or as the command that --pare gives.
 """
-import argparse, json, os, shlex, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, shlex, signal, statistics, subprocess, sys, tempfile, time
 
 import numpy
 
@@ -19,7 +28,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PARE = os.environ.get("PARE", os.path.join(HERE, "../../.build/release/pare"))
 CONVOLUTIONAL = ["resnet18", "resnet50", "mobilenetv2", "vgg11", "resnet20", "lenet5"]
 TRANSFORMERS = ["minilm", "vit", "gpt"]
-TOLERANCE = {"f32": 2e-3, "bf16": 8e-2, "int8": 6e-2}
+TOLERANCE = {"f32": 2e-3, "bf16": 8e-2, "int8": 6e-2, "sparse8": 6e-2}
+# The networks of each compressed kind, at batch 1.
+COMPRESSED = {
+    "sparse90": ["resnet18", "resnet50", "vgg11"], "sparse80": ["resnet18", "resnet50", "vgg11"],
+    "block90": ["resnet18", "resnet50", "vgg11"], "sparse8": ["resnet18", "resnet50", "vgg11"],
+    "linear4": ["linear4096"], "binary": ["conv256"], "half": ["resnet18"]}
 REST = 0.012
 
 
@@ -183,6 +197,8 @@ def networks():
         "vgg11": (vgg11, (3, 224, 224)),
         "resnet20": (lambda: resnet(basic, [16, 32, 64], [3, 3, 3], [conv(3, 16, 3, act=nn.ReLU())], 10), (3, 32, 32)),
         "lenet5": (lenet5, (1, 28, 28)),
+        "linear4096": (lambda: nn.Sequential(nn.Linear(4096, 4096)), (4096,)),
+        "conv256": (lambda: nn.Sequential(nn.Conv2d(256, 256, 3, padding=1, bias=False)), (256, 14, 14)),
         "minilm": (MiniLM, None), "vit": (ViT, (3, 224, 224)), "gpt": (GPT, None),
     }
 
@@ -197,6 +213,8 @@ def inputs_of(name, batch, seed=1):
     if name == "gpt":
         return {"input_ids": random.integers(0, 8192, (batch, 128))}
     image = networks()[name][1]
+    if len(image) == 1:
+        return {"x": random.standard_normal((batch, *image)).astype(numpy.float32)}
     # Neighbouring pixels resemble each other, as in photographs.
     coarse = random.standard_normal((batch, image[0], -(-image[1] // 4), -(-image[2] // 4)))
     smooth = coarse.repeat(4, 2).repeat(4, 3)[:, :, :image[1], :image[2]]
@@ -261,12 +279,55 @@ def quantized(name, folder):
     return path
 
 
+def compressed(name, kind, folder, pare_command):
+    """Returns the path of Pare's own compressed file; made once."""
+    path = os.path.join(folder, f"{name}.{kind}.pare")
+    if os.path.exists(path):
+        return path
+    calibration = []
+    if kind == "sparse8":
+        calibration = [os.path.join(folder, f"{name}.calibration.npy")]
+        numpy.save(calibration[0], numpy.concatenate([inputs_of(name, 4, 200 + seed)["x"] for seed in range(4)]))
+    pare = Pare(pare_command, folder)
+    pare.ask("compress", kind, export(name, folder), path.replace(".pare", ".part.pare"), *calibration)
+    pare.close()
+    os.rename(path.replace(".pare", ".part.pare"), path)
+    return path
+
+
+def files(name, kind, folder, pare_command):
+    """Returns the path of Pare's file and of the others'."""
+    if kind in COMPRESSED:
+        return compressed(name, kind, folder, pare_command), (quantized if kind == "sparse8" else export)(name, folder)
+    path = quantized(name, folder) if kind == "int8" else export(name, folder)
+    return path, path
+
+
 # --- The engines ------------------------------------------------------------------------------------------------------
 
-class Pare:
+class Remote:
+    """An engine in a process of its own, which stands still while another one has its turn: threads that spin on for a
+    while after their work would sit in the other's time."""
+
+    def start(self, command, **options):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, **options)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def close(self):
+        self.go_on()
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Pare(Remote):
     def __init__(self, command, folder):
         self.folder, self.loaded = folder, 0
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.start(command)
 
     def ask(self, *words):
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
@@ -300,12 +361,55 @@ class Pare:
         self.ask("save", self.loaded, self.folder)
         return numpy.fromfile(os.path.join(self.folder, "output.f32"), numpy.float32)
 
+    def check(self):
+        return float(self.ask("check", self.loaded)[0])
+
+    def macs(self):
+        return float(self.ask("macs", self.loaded)[0])
+
     def profile(self):
         return "".join(self.ask("profile", self.loaded))
 
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+
+class Served(Remote):
+    """A library, run by this file as `infer.py --serve ENGINE`."""
+
+    def __init__(self, engine, folder):
+        self.folder = folder
+        self.start([sys.executable, os.path.abspath(__file__), "--serve", engine])
+
+    def ask(self, *words):
+        self.process.stdin.write(json.dumps(words) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError("the engine ended early")
+        return json.loads(line)
+
+    def load(self, path, inputs, batch, threads, kind):
+        file = os.path.join(self.folder, "inputs.npz")
+        numpy.savez(file, **inputs)
+        self.ask("load", path, file, batch, threads, kind)
+
+    def turn(self, count):
+        return self.ask("turn", count)
+
+    def output(self):
+        file = os.path.join(self.folder, "output.npy")
+        self.ask("output", file)
+        return numpy.load(file)
+
+
+def serve(engine):
+    made = {"ort": ORT, "openvino": OpenVINO, "torch": Torch}[engine]()
+    commands = {
+        "load": lambda path, file, *rest: made.load(path, dict(numpy.load(file)), *rest), "turn": made.turn,
+        "output": lambda file: numpy.save(file, made.output())}
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints is no answer
+    for line in sys.stdin:
+        name, *words = json.loads(line)
+        print(json.dumps(commands[name](*words)), file=answers, flush=True)
 
 
 class Library:
@@ -314,9 +418,6 @@ class Library:
         for _ in range(count):
             self.run()
         return (time.perf_counter() - start) / count
-
-    def close(self):
-        pass
 
 
 class ORT(Library):
@@ -342,7 +443,7 @@ class OpenVINO(Library):
         core = openvino.Core()
         net = core.read_model(path)
         net.reshape({port.any_name: list(inputs[port.any_name].shape) for port in net.inputs})
-        precision = {"f32": "f32", "int8": "f32", "bf16": "bf16"}[kind]
+        precision = "bf16" if kind == "bf16" else "f32"
         compiled = core.compile_model(
             net, "CPU", {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision})
         self.request, self.inputs = compiled.create_infer_request(), inputs
@@ -379,37 +480,49 @@ class Torch(Library):
 # --- Measuring --------------------------------------------------------------------------------------------------------
 
 def measure(options, name, kind, batch, folder, pare_command):
-    path = quantized(name, folder) if kind == "int8" else export(name, folder)
+    path, others = files(name, kind, folder, pare_command)
     inputs = inputs_of(name, batch)
     engines = {}
-    for engine in options.engines:
-        if engine == "torch" and kind != "f32":
+    for engine in ["pare", "whole"] if kind == "half" else options.engines:
+        if engine == "torch" and others.endswith(".int8.onnx"):
             continue
-        made = Pare(pare_command, folder) if engine == "pare" else {"ort": ORT, "openvino": OpenVINO, "torch": Torch}[engine]()
-        made.load(path, inputs, batch, options.threads, kind)
+        made = Pare(pare_command, folder) if engine in ("pare", "whole") else Served(engine, folder)
+        made.load(path if engine == "pare" else others, inputs, batch, options.threads, kind)
         engines[engine] = made
-    reference = ORT()
-    reference.load(path if kind == "int8" else export(name, folder), inputs, batch, options.threads, "f32")
-    expected = reference.output()
-    del reference
-    scale = numpy.abs(expected).max()
     record = {"difference": {}, "median": {}, "minimum": {}}
-    for engine, made in engines.items():
-        got = made.output()
-        assert got.shape == expected.shape, f"{name} {engine}: {got.shape} against {expected.shape}"
-        record["difference"][engine] = float(numpy.abs(got - expected).max() / scale)
+    if kind in COMPRESSED:
+        record["difference"]["pare"] = engines["pare"].check()
+        if kind == "half":
+            record["work"] = engines["whole"].macs() / engines["pare"].macs()
+    else:
+        reference = ORT()
+        reference.load(others, inputs, batch, options.threads, "f32")
+        expected = reference.output()
+        del reference
+        scale = numpy.abs(expected).max()
+        for engine, made in engines.items():
+            got = made.output()
+            assert got.shape == expected.shape, f"{name} {engine}: {got.shape} against {expected.shape}"
+            record["difference"][engine] = float(numpy.abs(got - expected).max() / scale)
     counts = {}
+    for made in engines.values():
+        made.stop()
     for engine, made in engines.items():
+        made.go_on()
         once = min(made.turn(1) for _ in range(3))
+        made.stop()
         counts[engine] = max(1, min(400, round(0.025 / once)))
     times = {engine: [] for engine in engines}
     for pair in range(options.pairs):
         order = list(engines)
         for engine in order[pair % len(order):] + order[:pair % len(order)]:
             time.sleep(REST)
+            engines[engine].go_on()
             engines[engine].turn(1)
             times[engine].append(engines[engine].turn(counts[engine]) * 1e3)
+            engines[engine].stop()
     for engine, made in engines.items():
+        made.go_on()
         record["median"][engine], record["minimum"][engine] = statistics.median(times[engine]), min(times[engine])
         if engine == "pare" and options.profile:
             print(made.profile())
@@ -418,7 +531,7 @@ def measure(options, name, kind, batch, folder, pare_command):
 
 
 def row(name, kind, batch, record):
-    text = f"{name:12} {kind:5} {batch:3}"
+    text = f"{name:12} {kind:8} {batch:3}"
     for engine in ("pare", "ort", "openvino", "torch"):
         text += f" {record['median'][engine]:9.3f}" if engine in record["median"] else "         -"
     for engine in ("ort", "openvino", "torch"):
@@ -429,7 +542,12 @@ def row(name, kind, batch, record):
         else:
             text += "       -      -"
     worst = record["difference"].get("pare", 0)
-    return text + f"  {worst:.1e}{'' if worst <= TOLERANCE[kind] else ' DIFFERS'}"
+    text += f"  {worst:.1e}{'' if worst <= TOLERANCE.get(kind, TOLERANCE['f32']) else ' DIFFERS'}"
+    if "work" in record:
+        ratio, least = (record[of]["whole"] / record[of]["pare"] for of in ("median", "minimum"))
+        text += (f"  whole {record['median']['whole']:.3f} ms: {ratio:.2f}x {least:.2f}x of {record['work']:.2f}x fewer "
+                 f"multiply-accumulates: {ratio / record['work']:.2f} {least / record['work']:.2f}")
+    return text
 
 
 def peak_growth(code):
@@ -440,7 +558,7 @@ def peak_growth(code):
 
 def memory(options, name, kind, batch, folder, pare_command):
     """Prints the growth of the process from start-up through load and three runs: Pare's and ONNX Runtime's."""
-    path = quantized(name, folder) if kind == "int8" else export(name, folder)
+    path, others = files(name, kind, folder, pare_command)
     inputs = inputs_of(name, batch)
     own = Pare(pare_command, folder)
     high = lambda: next(int(line.split()[1]) / 1024 for line in open(f"/proc/{own.process.pid}/status") if line.startswith("VmHWM"))
@@ -456,16 +574,16 @@ def memory(options, name, kind, batch, folder, pare_command):
     code = (
         f"import sys; sys.path.insert(0, {HERE!r}); import infer, numpy, onnxruntime, time; "
         f"x = dict(numpy.load({os.path.join(folder, 'inputs.npz')!r})); start = RSS; began = time.perf_counter(); "
-        f"o = infer.ORT(); o.load({path!r}, x, {batch}, {options.threads}, {kind!r}); o.run(); "
+        f"o = infer.ORT(); o.load({others!r}, x, {batch}, {options.threads}, {kind!r}); o.run(); "
         "first = time.perf_counter() - began; o.turn(3); print(RSS - start)")
-    print(f"{name:12} {kind:5} {batch:3}  peak growth MB: pare {growth:7.1f}   onnxruntime {peak_growth(code):7.1f}   "
+    print(f"{name:12} {kind:8} {batch:3}  peak growth MB: pare {growth:7.1f}   onnxruntime {peak_growth(code):7.1f}   "
           f"pare's load, first run and reading of inputs {first * 1e3:.0f} ms", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     listed = lambda text: text.split(",")
-    parser.add_argument("--models", type=listed, default=CONVOLUTIONAL + TRANSFORMERS)
+    parser.add_argument("--models", type=listed)
     parser.add_argument("--batch", type=lambda text: [int(word) for word in text.split(",")], default=[1, 16])
     parser.add_argument("--kinds", type=listed, default=["f32", "int8"])
     parser.add_argument("--engines", type=listed, default=["pare", "ort"])
@@ -476,19 +594,25 @@ def main():
     parser.add_argument("--pare", type=shlex.split, default=[PARE, "--quiet", os.path.join(HERE, "infer.lua")])
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.serve:
+        return serve(options.serve)
     os.makedirs(options.folder, exist_ok=True)
     kept = {}
     if options.results and os.path.exists(options.results):
         with open(options.results) as file:
             kept = json.load(file)
-    print("                        median milliseconds                     against Pare: median, minimum\n"
-          "network      kind  batch     pare       ort  openvino     torch           ort      openvino         torch  difference")
+    print("                           median milliseconds                     against Pare: median, minimum\n"
+          "network      kind     batch     pare       ort  openvino     torch           ort      openvino         torch  difference")
     means = {}
     for kind in options.kinds:
-        for name in options.models:
+        names = options.models or COMPRESSED.get(kind, CONVOLUTIONAL + TRANSFORMERS)
+        for name in names:
             for batch in options.batch:
                 if name in TRANSFORMERS and (kind == "int8" or batch != 1):
+                    continue
+                if kind in COMPRESSED and batch != 1:
                     continue
                 if options.memory:
                     memory(options, name, kind, batch, options.folder, options.pare)
@@ -501,7 +625,7 @@ def main():
                             json.dump(kept, file, indent=1)
                         os.rename(options.results + ".part", options.results)
                 print(row(name, kind, batch, kept[key]), flush=True)
-                family = "transformers" if name in TRANSFORMERS else "convolutional"
+                family = "compressed" if kind in COMPRESSED else "transformers" if name in TRANSFORMERS else "convolutional"
                 for engine in options.engines:
                     median = kept[key]["median"]
                     if engine != "pare" and engine in median and "pare" in median:

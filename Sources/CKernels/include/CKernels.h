@@ -9,6 +9,7 @@
 #include "Integers.h"
 #include "Isa.h"
 #include "LayerNorm.h"
+#include "MaxPool.h"
 #include "NarrowLinear.h"
 #include "OperatorSection.h"
 #include "Optimizers.h"

@@ -7,7 +7,7 @@ import Tensor
 /// One writing of a `ModelProto`.
 struct GraphExport {
   let options: ExportOptions
-  private let model: Model
+  let model: Model
   private var used: Set<String>
   var graph = Onnx_GraphProto()
 
@@ -48,6 +48,13 @@ struct GraphExport {
     for (name, parameter) in model.parameters {
       switch parameter.value {
       case let integers as IntegerRepresentation: try addQuantized(name, integers)
+      case let codes as CodebookRepresentation: try addCodebook(name, codes)
+      case let signs as BinaryRepresentation:
+        let codes = try signs.signs.values(as: UInt8.self).map { $0 * 2 }
+        try addScaledTable(name, codes, signs.shape, scales: signs.scales, axis: signs.axis)
+      case let thirds as TernaryRepresentation:
+        let codes = try thirds.values.values(as: Int8.self).map { UInt8($0 + 1) }
+        try addScaledTable(name, codes, thirds.shape, scales: thirds.scales, axis: thirds.axis)
       case let sparse as CSRRepresentation where options.sparseInitializer: try addSparse(name, sparse)
       case let value: graph.initializer.append(try tensor(value.dense(), name))
       }

@@ -77,6 +77,7 @@ extension GraphExport {
       throw PareError(.unsupported, "profile tensorrt: parameter '\(name)'", argument: name,
                       expected: "signed integers with zero points 0", got: value.isSigned ? "other zero points" : "unsigned")
     }
+    if let axis = value.axis, let group = value.group { return try addGrouped(name, value, axis, group) }
     let integers = unique("\(name)_quantized"), scale = unique("\(name)_scale"), zero = unique("\(name)_zero_point")
     graph.initializer.append(try tensor(value.values, integers))
     graph.initializer.append(try tensor(value.scales, scale))

@@ -5,7 +5,7 @@ extension Model {
   /// Returns the model with every batch normalisation that directly follows a convolution or linear layer worked into
   /// that layer's weight and bias. The outputs stay the same up to rounding.
   ///
-  /// A layer whose weight is shared, computed, or held on an integer grid keeps its normalisation.
+  /// A layer whose weight is shared, computed, or held to few values for all outputs keeps its normalisation.
   public func foldingBatchNorm() throws -> Model {
     var model = self
     var position = 0
@@ -23,7 +23,7 @@ extension Model {
     guard let source = producers[norm.inputs[0]], ["Conv", "Gemm"].contains(nodes[source].op),
           readers[norm.inputs[0]]?.count == 1, !outputs.contains(where: { $0.name == norm.inputs[0] }),
           let weightName = nodes[source].input(1), let weight = parameters[weightName], readers[weightName]?.count == 1,
-          !(weight.value is IntegerRepresentation)
+          !(weight.value is IntegerRepresentation), !(weight.value is CodebookRepresentation)
     else { return false }
     var statistics: [Tensor] = []
     for input in 1...4 {
@@ -42,6 +42,9 @@ extension Model {
       bias = try bias + old.value.dense() * factor
     }
     let rows = try layer.op == "Conv" || layer.flag("transB") ? 0 : 1
+    // A scale for each output takes the factor up; one for all cannot.
+    if let signs = weight.value as? BinaryRepresentation, signs.axis != rows { return false }
+    if let signs = weight.value as? TernaryRepresentation, signs.axis != rows { return false }
     var sizes = [Int](repeating: 1, count: weight.shape.rank)
     sizes[rows] = factor.count
     parameters[weightName]?.value = try weight.value.updated(from: weight.value.dense() * factor.reshaped(Shape(sizes)))

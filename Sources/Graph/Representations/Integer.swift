@@ -2,16 +2,21 @@ import Support
 import Tensor
 
 /// Integers of 2 to 8 bits with scales and zero points: `value = (integer - zero) * scale`, as ONNX's DequantizeLinear.
+///
+/// Scales are one for all, one per position of an axis, or, in a matrix, one for each group of neighbouring positions along
+/// the other axis.
 public struct IntegerRepresentation: Representation {
   public static let kind = "int"
   /// i8 (signed) or u8, whatever the width.
   public let values: Tensor
-  /// f32; rank 0, or one per position of `axis`.
+  /// f32; rank 0, one per position of `axis`, or, in groups, of the values' rank with a position for each group.
   public let scales: Tensor
   /// The integers that stand for 0, of the values' dtype and the scales' shape.
   public let zeroPoints: Tensor
   /// The axis that has a scale per position; nil is one scale for all.
   public let axis: Int?
+  /// How many neighbouring positions of a matrix's other axis share a scale; nil is all of them.
+  public let group: Int?
   public let bits: Int
   /// Whether the lowest integer of a signed grid is left out, so that the grid is symmetric about 0.
   public let isNarrow: Bool
@@ -22,11 +27,12 @@ public struct IntegerRepresentation: Representation {
   ///
   /// - Parameters:
   ///   - values: i8 or u8, each within `bits`.
-  ///   - scales: f32, positive and finite; one, or as many as `axis` has positions.
+  ///   - scales: f32, positive and finite; one, or as many as `axis` has positions (and groups).
   ///   - zeroPoints: of the values' dtype and the scales' count; nil is 0.
+  ///   - group: needs an axis and a matrix.
   /// - Throws: `shape`, `dtype` or `argument` naming what does not fit.
   public init(
-    values: Tensor, scales: Tensor, zeroPoints: Tensor? = nil, axis: Int? = nil, bits: Int = 8,
+    values: Tensor, scales: Tensor, zeroPoints: Tensor? = nil, axis: Int? = nil, group: Int? = nil, bits: Int = 8,
     isNarrow: Bool = false, mask: Tensor? = nil
   ) throws {
     guard values.dtype == .i8 || values.dtype == .u8 else {
@@ -38,8 +44,7 @@ public struct IntegerRepresentation: Representation {
     if let axis, !(0..<values.rank).contains(axis) {
       throw PareError(.argument, "integer parameter", argument: "axis", expected: "0..<\(values.rank)", got: "\(axis)")
     }
-    let count = axis.map { values.shape[$0] } ?? 1
-    let shape: Shape = try axis == nil ? Shape([]) : Shape([count])
+    let shape = try Self.gridShape(values.shape, axis: axis, group: group), count = shape.count
     guard scales.count == count, scales.dtype == .f32 else {
       throw PareError(.shape, "scales of an integer parameter", expected: "f32[\(count)]",
                       got: "\(scales.dtype.name)\(scales.shape.dimensions)")
@@ -57,6 +62,8 @@ public struct IntegerRepresentation: Representation {
     self.scales = try scales.reshaped(shape)
     self.zeroPoints = try zeroPoints?.reshaped(shape) ?? Tensor.zeros(shape, values.dtype)
     self.axis = axis
+    // As many as there are, if more are said.
+    self.group = axis.flatMap { axis in group.map { min($0, max(values.shape[1 - axis], 1)) } }
     self.bits = bits
     self.isNarrow = isNarrow
     kept = mask
@@ -70,8 +77,8 @@ public struct IntegerRepresentation: Representation {
 
   /// Rounds floating values (half to even) onto a given grid.
   public static func quantizing(
-    _ tensor: Tensor, scales: Tensor, zeroPoints: Tensor? = nil, axis: Int? = nil, bits: Int = 8, signed: Bool = true,
-    isNarrow: Bool = false, mask: Tensor? = nil
+    _ tensor: Tensor, scales: Tensor, zeroPoints: Tensor? = nil, axis: Int? = nil, group: Int? = nil, bits: Int = 8,
+    signed: Bool = true, isNarrow: Bool = false, mask: Tensor? = nil
   ) throws -> IntegerRepresentation {
     let dtype: DType = signed ? .i8 : .u8
     guard (2...8).contains(bits) else {
@@ -79,16 +86,22 @@ public struct IntegerRepresentation: Representation {
     }
     let limits = limits(bits: bits, signed: signed, isNarrow: isNarrow)
     let plain = try tensor.detached().converted(to: .f32)
-    let broadcast = try broadcastShape(rank: plain.rank, axis: axis, count: scales.count)
-    var quotient = try (plain / scales.reshaped(broadcast)).round()
-    if let zeroPoints { quotient = try quotient + zeroPoints.converted(to: .f32).reshaped(broadcast) }
+    let grid = try gridShape(plain.shape, axis: axis, group: group)
+    guard scales.count == grid.count, (zeroPoints?.count ?? grid.count) == grid.count else {
+      throw PareError(.shape, "grid of an integer parameter", expected: "\(grid.count) scales", got: "\(scales.count)")
+    }
+    func spread(_ values: Tensor) throws -> Tensor {
+      try Self.spread(values.reshaped(grid), over: plain.shape, axis: axis, group: group)
+    }
+    var quotient = try (plain / spread(scales)).round()
+    if let zeroPoints { quotient = try quotient + spread(zeroPoints.converted(to: .f32)) }
     var values = try quotient.clip(min: Double(limits.lowerBound), max: Double(limits.upperBound)).converted(to: dtype)
     if let mask {
-      let zero = try (zeroPoints ?? Tensor.zeros(scales.shape, dtype)).reshaped(broadcast).expanded(to: values.shape)
+      let zero = try spread(zeroPoints ?? Tensor.zeros(grid, dtype)).expanded(to: values.shape)
       values = try Tensor.where(mask, values, zero)
     }
     return try IntegerRepresentation(
-      values: values, scales: scales, zeroPoints: zeroPoints, axis: axis, bits: bits, isNarrow: isNarrow, mask: mask)
+      values: values, scales: scales, zeroPoints: zeroPoints, axis: axis, group: group, bits: bits, isNarrow: isNarrow, mask: mask)
   }
 
   /// The integers of a width: -2^(b-1)...2^(b-1)-1 or 0...2^b-1; narrow leaves out the lowest signed one.
@@ -109,18 +122,16 @@ public struct IntegerRepresentation: Representation {
   }
 
   public func dense() throws -> Tensor {
-    let broadcast = try Self.broadcastShape(rank: values.rank, axis: axis, count: scales.count)
     var centred = try values.converted(to: .f32)
-    if !isSymmetric { centred = try centred - zeroPoints.converted(to: .f32).reshaped(broadcast) }
-    return try centred * scales.reshaped(broadcast)
+    if !isSymmetric { centred = try centred - spread(zeroPoints.converted(to: .f32)) }
+    return try centred * spread(scales)
   }
 
   /// Rounds onto the grid; the gradient passes straight through inside the grid's range and is 0 outside.
   public func projected(_ leaf: Tensor) throws -> Tensor {
     let grid = try updatedGrid(from: leaf.detached())
     let value = try grid.dense().converted(to: leaf.dtype)
-    let broadcast = try Self.broadcastShape(rank: values.rank, axis: axis, count: scales.count)
-    let scale = try scales.reshaped(broadcast), zero = try zeroPoints.converted(to: .f32).reshaped(broadcast)
+    let scale = try spread(scales), zero = try spread(zeroPoints.converted(to: .f32))
     let lowest = try (Double(range.lowerBound) - zero) * scale, highest = try (Double(range.upperBound) - zero) * scale
     return try Tensor.custom(inputs: [leaf], forward: { _ in value }, gradient: { gradient, inputs, _ in
       let plain = try inputs[0].converted(to: .f32)
@@ -135,28 +146,69 @@ public struct IntegerRepresentation: Representation {
   private func updatedGrid(from leaf: Tensor) throws -> IntegerRepresentation {
     try requireShape(leaf, shape, Self.kind)
     return try Self.quantizing(
-      leaf, scales: scales, zeroPoints: zeroPoints, axis: axis, bits: bits, signed: isSigned, isNarrow: isNarrow,
-      mask: kept)
+      leaf, scales: scales, zeroPoints: zeroPoints, axis: axis, group: group, bits: bits, signed: isSigned,
+      isNarrow: isNarrow, mask: kept)
   }
 
   public func sliced(axis cut: Int, keeping: [Int]) throws -> any Representation {
-    let perPosition = cut == axis
+    var positions: [Int]?
+    if cut == axis { positions = keeping } else if let group { positions = try Self.groups(of: keeping, each: group) }
+    let along = group == nil ? 0 : cut
     return try IntegerRepresentation(
       values: values.keeping(keeping, axis: cut),
-      scales: perPosition ? scales.keeping(keeping, axis: 0) : scales,
-      zeroPoints: perPosition ? zeroPoints.keeping(keeping, axis: 0) : zeroPoints,
-      axis: axis, bits: bits, isNarrow: isNarrow, mask: kept?.keeping(keeping, axis: cut))
+      scales: positions.map { try scales.keeping($0, axis: along) } ?? scales,
+      zeroPoints: positions.map { try zeroPoints.keeping($0, axis: along) } ?? zeroPoints,
+      axis: axis, group: group, bits: bits, isNarrow: isNarrow, mask: kept?.keeping(keeping, axis: cut))
+  }
+
+  /// The old group of each new one.
+  private static func groups(of kept: [Int], each group: Int) throws -> [Int] {
+    try stride(from: 0, to: kept.count, by: group).map { start in
+      let members = kept[start..<min(start + group, kept.count)], first = kept[start] / group
+      guard members.allSatisfy({ $0 / group == first }) else {
+        throw PareError(
+          .unsupported, "cutting inputs of integers that share a scale in groups of \(group)",
+          expected: "whole groups", suggestion: "prune before quantizing")
+      }
+      return first
+    }
   }
 
   public func mask() throws -> Tensor? { kept }
 
   public func masked(_ mask: Tensor) throws -> any Representation {
     let both = try kept.map { try Tensor.where(mask, $0, Tensor.zeros(shape, .bool)) } ?? mask
-    let broadcast = try Self.broadcastShape(rank: values.rank, axis: axis, count: scales.count)
-    let zero = try zeroPoints.reshaped(broadcast).expanded(to: shape)
+    let zero = try spread(zeroPoints).expanded(to: shape)
     return try IntegerRepresentation(
-      values: Tensor.where(both, values, zero), scales: scales, zeroPoints: zeroPoints, axis: axis, bits: bits,
-      isNarrow: isNarrow, mask: both)
+      values: Tensor.where(both, values, zero), scales: scales, zeroPoints: zeroPoints, axis: axis, group: group,
+      bits: bits, isNarrow: isNarrow, mask: both)
+  }
+
+  /// The shape of scales and zero points.
+  private static func gridShape(_ shape: Shape, axis: Int?, group: Int?) throws -> Shape {
+    guard let group else { return try axis.map { try Shape([shape[$0]]) } ?? Shape([]) }
+    guard let axis, shape.rank == 2, group >= 1 else {
+      throw PareError(
+        .argument, "integer parameter", argument: "group", expected: "at least 1, with an axis of a matrix",
+        got: "\(group), axis \(axis.map(String.init) ?? "none"), shape \(shape.dimensions)")
+    }
+    var sizes = shape.dimensions
+    let other = sizes[1 - axis]
+    sizes[1 - axis] = other / group + (other % group == 0 ? 0 : 1)
+    return try Shape(sizes)
+  }
+
+  /// Scales or zero points so that they broadcast against the values.
+  private func spread(_ grid: Tensor) throws -> Tensor {
+    try Self.spread(grid, over: values.shape, axis: axis, group: group)
+  }
+
+  private static func spread(_ grid: Tensor, over shape: Shape, axis: Int?, group: Int?) throws -> Tensor {
+    guard let group, let axis else {
+      return try grid.reshaped(broadcastShape(rank: shape.rank, axis: axis, count: grid.count))
+    }
+    let other = 1 - axis
+    return try grid.repeated(min(group, max(shape[other], 1)), axis: other).narrowed(axis: other, start: 0, length: shape[other])
   }
 
   static func broadcastShape(rank: Int, axis: Int?, count: Int) throws -> Shape {
@@ -172,6 +224,7 @@ public struct IntegerRepresentation: Representation {
     encoder.set("narrow", .boolean(isNarrow))
     encoder.set("shape", .integers(shape.dimensions))
     if let axis { encoder.set("axis", .integer(axis)) }
+    if let group { encoder.set("group", .integer(group)) }
     if bits == 8 {
       encoder.set("values", blob: values)
     } else {
@@ -211,7 +264,8 @@ public struct IntegerRepresentation: Representation {
       try self.init(
         values: values, scales: decoder.tensor("scales", [.f32]),
         zeroPoints: decoder.has("zero_points") ? decoder.tensor("zero_points", [dtype]) : nil,
-        axis: decoder.has("axis") ? decoder.integer("axis") : nil, bits: bits, isNarrow: isNarrow, mask: mask)
+        axis: decoder.has("axis") ? decoder.integer("axis") : nil,
+        group: decoder.has("group") ? decoder.integer("group") : nil, bits: bits, isNarrow: isNarrow, mask: mask)
     } catch let error as PareError where error.code != .format {
       throw decoder.invalid(error.description)
     }

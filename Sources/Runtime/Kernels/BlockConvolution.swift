@@ -41,6 +41,11 @@ package struct BlockConvolution: LayerKernel {
     table.share(of: Self.name, density: blockDensity)
   }
 
+  package static func sample(_ curve: String, density: Double) throws -> Model? {
+    guard density <= 0.5 else { return nil }
+    return try SparseLayers.convolution(CSRRepresentation(SparseLayers.sample([128, 128, 3, 3], density: density, outputs: 16)))
+  }
+
   package func prepare(_ task: LayerTask) throws -> [Storage] {
     let dense = try SparseLayers.weights(task).pointer(Float.self)
     let bias = try SparseLayers.storage(task.bias)

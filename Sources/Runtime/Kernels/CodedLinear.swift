@@ -43,31 +43,72 @@ package struct CodedWeights: Sendable {
 
   /// The codes of a layer's weights; nil where its representation has none.
   init?(_ task: LayerTask) throws {
-    guard case .linear(_, let inner, let outputs) = task.form, let weights = task.weights as? IntegerRepresentation,
-      weights.axis == nil || weights.axis == (task.outputsLast ? 1 : 0)
-    else { return nil }
-    let values = try task.outputsLast ? weights.values.transposed(0, 1).contiguous() : weights.values
-    let isSigned = values.dtype == .i8
-    let bits = weights.bits <= 2 ? 2 : weights.bits <= 4 ? 4 : 8
-    let mask = UInt8(truncatingIfNeeded: (1 << bits) - 1)
-    let codes: [UInt8] =
-      isSigned
-      ? try values.values(as: Int8.self).map { UInt8(bitPattern: $0) & mask } : try values.values(as: UInt8.self)
-    let half = 1 << (bits - 1)
-    let table = (0..<1 << bits).map { Float(isSigned && $0 >= half ? $0 - 2 * half : $0) }
-    let scales = try weights.scales.values(as: Float.self)
-    let zeros = try weights.zeroPoints.converted(to: .f32).values(as: Float.self)
-    let own = (0..<outputs).map { (task.factor?[$0] ?? 1) * scales[scales.count == 1 ? 0 : $0] }
-    let offsets = own.indices.map { -own[$0] * zeros[zeros.count == 1 ? 0 : $0] }
-    try self.init(
-      codes: codes, outputs: outputs, inner: inner, bits: bits, table: table, group: inner, scales: own,
-      offsets: zeros.contains { $0 != 0 } ? offsets : nil)
+    guard case .linear(_, let inner, let outputs) = task.form else { return nil }
+    let axis = task.outputsLast ? 1 : 0
+    /// `[outputs, ...]`, whichever axis of the weights counts outputs.
+    func turned(_ tensor: Tensor) throws -> Tensor { task.outputsLast ? try tensor.transposed(0, 1).contiguous() : tensor }
+    /// One number for each output, times the layer's factor.
+    func perOutput(_ scales: Tensor) throws -> [Float] {
+      let scales = try scales.values(as: Float.self)
+      return (0..<outputs).map { (task.factor?[$0] ?? 1) * scales[scales.count == 1 ? 0 : $0] }
+    }
+    switch task.weights {
+    case let weights as IntegerRepresentation where weights.axis == nil || weights.axis == axis:
+      let values = try turned(weights.values), isSigned = values.dtype == .i8
+      let bits = weights.bits <= 2 ? 2 : weights.bits <= 4 ? 4 : 8
+      let mask = UInt8(truncatingIfNeeded: (1 << bits) - 1)
+      let codes: [UInt8] =
+        isSigned
+        ? try values.values(as: Int8.self).map { UInt8(bitPattern: $0) & mask } : try values.values(as: UInt8.self)
+      let half = 1 << (bits - 1)
+      let table = (0..<1 << bits).map { Float(isSigned && $0 >= half ? $0 - 2 * half : $0) }
+      var own: [Float]
+      var zeros = try weights.zeroPoints.converted(to: .f32).values(as: Float.self)
+      if weights.group == nil {
+        own = try perOutput(weights.scales)
+      } else {
+        own = try turned(weights.scales).values(as: Float.self)
+        zeros = try turned(weights.zeroPoints).converted(to: .f32).values(as: Float.self)
+        let groups = own.count / max(outputs, 1)
+        if let factor = task.factor { for index in own.indices { own[index] *= factor[index / groups] } }
+      }
+      let offsets = own.indices.map { -own[$0] * zeros[zeros.count == 1 ? 0 : $0] }
+      guard weights.group.map({ $0 % 32 == 0 || $0 >= inner }) ?? true else { return nil }
+      try self.init(
+        codes: codes, outputs: outputs, inner: inner, bits: bits, table: table, group: weights.group ?? inner, scales: own,
+        offsets: zeros.contains { $0 != 0 } ? offsets : nil)
+    case let weights as CodebookRepresentation:
+      var table = try weights.table.values(as: Float.self)
+      var codes = try turned(weights.codes).values(as: UInt8.self)
+      if let kept = weights.kept {
+        // What is held at 0 needs an entry of its own.
+        guard let zero = table.firstIndex(of: 0) ?? (table.count < 256 ? table.count : nil) else { return nil }
+        if zero == table.count { table.append(0) }
+        let held = try turned(kept).values(as: Bool.self)
+        for index in codes.indices where !held[index] { codes[index] = UInt8(zero) }
+      }
+      let bits = table.count <= 4 ? 2 : table.count <= 16 ? 4 : 8
+      table += [Float](repeating: 0, count: (1 << bits) - table.count)
+      try self.init(
+        codes: codes, outputs: outputs, inner: inner, bits: bits, table: table, group: inner,
+        scales: perOutput(Tensor([Float(1)], shape: [1])))
+    case let weights as TernaryRepresentation where weights.axis == nil || weights.axis == axis:
+      let codes = try turned(weights.values).values(as: Int8.self).map { UInt8(bitPattern: $0) & 3 }
+      try self.init(
+        codes: codes, outputs: outputs, inner: inner, bits: 2, table: [0, 1, 0, -1], group: inner, scales: perOutput(weights.scales))
+    case let weights as BinaryRepresentation where weights.axis == nil || weights.axis == axis:
+      let codes = try turned(weights.signs).values(as: UInt8.self)
+      try self.init(
+        codes: codes, outputs: outputs, inner: inner, bits: 2, table: [-1, 1, 0, 0], group: inner, scales: perOutput(weights.scales))
+    default: return nil
+    }
   }
 }
 
 /// Linear layers of few rows with weights of few bits, decoded in registers (`NarrowLinear.h`).
 package struct CodedLinear: LayerKernel {
   package static let name = "codes.f32"
+  package static var curves: [String] { ["codes2.f32", "codes4.f32", "codes8.f32"] }
   package let scratchBytes: Int
   private let layer: pare_coded_layer
   private let rows: Int
@@ -97,6 +138,13 @@ package struct CodedLinear: LayerKernel {
   /// Decoded once for four rows.
   package func share(of task: LayerTask, _ table: BreakEvenTable) -> Double {
     table.share(of: "codes\(layer.bits).f32", density: 1) * (1 + 0.1 * Double(rows - 1))
+  }
+
+  package static func sample(_ curve: String, density: Double) throws -> Model? {
+    guard density == 1, let index = curves.firstIndex(of: curve) else { return nil }
+    return try SparseLayers.linear(
+      IntegerRepresentation.quantizing(
+        Tensor.randn([2048, 2048], seed: 1), scales: Tensor.full([2048], 0.5), axis: 0, bits: 2 << index))
   }
 
   package func prepare(_ task: LayerTask) throws -> [Storage] {

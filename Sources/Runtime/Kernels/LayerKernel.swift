@@ -32,6 +32,8 @@ package struct LayerTask: Sendable {
   /// The grid of the source and of the destination; nil: f32.
   package var sourceGrid: Grid?
   package var destinationGrid: Grid?
+  /// Whether the product is with the signs of the source: 1 from 0 on, else -1.
+  package var takesSigns = false
   /// The threads that a run may use.
   package var threads: Int
 
@@ -85,6 +87,10 @@ package struct LayerBuffers {
 package protocol LayerKernel: Sendable {
   /// What break-even tables and profiles call it, as `csr` or `block16x1.u8`.
   static var name: String { get }
+  /// The curves of break-even tables that it asks for; its name alone, unless it has several.
+  static var curves: [String] { get }
+  /// Whether it multiplies with the signs of a source; such kernels see no other tasks.
+  static var takesSigns: Bool { get }
   /// The layouts of an image that it reads and writes; a linear layer ignores them.
   var source: ImageLayout { get }
   var destination: ImageLayout { get }
@@ -99,8 +105,9 @@ package protocol LayerKernel: Sendable {
   func share(of task: LayerTask, _ table: BreakEvenTable) -> Double
   /// Packs weights, factors and bias: once for a session, whatever batches it meets.
   func prepare(_ task: LayerTask) throws -> [Storage]
-  /// A model of one layer that the kernel takes, for `calibrate`; nil where the density makes no sense for it.
-  static func sample(density: Double) throws -> Model?
+  /// A model of one layer that the kernel takes, for `calibrate` to time one of its curves; nil where the density makes no
+  /// sense for it.
+  static func sample(_ curve: String, density: Double) throws -> Model?
   /// Computes the layer. The same bits for the same threads.
   func run(_ buffers: LayerBuffers) throws
 }
@@ -110,7 +117,9 @@ extension LayerKernel {
   package var destination: ImageLayout { .channelsLast }
   package var scratchBytes: Int { 0 }
   package var packing: String { "" }
-  package static func sample(density: Double) throws -> Model? { nil }
+  package static var curves: [String] { [name] }
+  package static var takesSigns: Bool { false }
+  package static func sample(_ curve: String, density: Double) throws -> Model? { nil }
   package func share(of task: LayerTask, _ table: BreakEvenTable) -> Double {
     table.share(of: Self.name, density: task.density)
   }
@@ -120,6 +129,7 @@ extension LayerKernel {
 package enum LayerKernels {
   package static let all: [any LayerKernel.Type] = [
     SparseConvolution.self, BlockConvolution.self, SparseIntegerConvolution.self, SparseLinear.self, CodedLinear.self,
+    BinaryConvolution.self,
   ]
 
   /// The fastest kernel for a task, if one is faster than the dense layer.
@@ -127,7 +137,7 @@ package enum LayerKernels {
     for task: LayerTask, _ table: BreakEvenTable, among kernels: [any LayerKernel.Type]
   ) -> (any LayerKernel)? {
     var best: (kernel: any LayerKernel, share: Double)?
-    for type in kernels {
+    for type in kernels where type.takesSigns == task.takesSigns {
       guard let kernel = type.init(task) else { continue }
       let share = kernel.share(of: task, table)
       if share < min(best?.share ?? 1, 1) { best = (kernel, share) }

@@ -32,6 +32,10 @@ package struct SparseConvolution: LayerKernel {
     packing = layer.blocking
   }
 
+  package static func sample(_ curve: String, density: Double) throws -> Model? {
+    density > 0.5 ? nil : try SparseLayers.convolution(CSRRepresentation(SparseLayers.sample([128, 128, 3, 3], density: density)))
+  }
+
   package func prepare(_ task: LayerTask) throws -> [Storage] {
     try packed(SparseLayers.weights(task).pointer(UInt32.self), ignoring: 0x8000_0000, layer)
       + [SparseLayers.storage(task.bias)]

@@ -53,6 +53,24 @@ package struct SparseIntegerConvolution: LayerKernel {
     table.share(of: Self.name, density: blockDensity)
   }
 
+  package static func sample(_ curve: String, density: Double) throws -> Model? {
+    guard density <= 0.5 else { return nil }
+    let weights = try IntegerRepresentation.quantizing(
+      SparseLayers.sample([128, 128, 3, 3], density: density, inputs: 4), scales: Tensor.full([128], 0.02), axis: 0)
+    var model = SparseLayers.convolution(weights)
+    func constant(_ name: String, _ value: Tensor) -> String {
+      model.parameters[name] = Parameter(name, value, isTrainable: false)
+      return name
+    }
+    let grid = [constant("s", try Tensor([Float(0.05)], shape: [])), constant("z", try Tensor([UInt8(128)], shape: []))]
+    model.inputs[0].type.dtype = .u8
+    model.outputs = [Port("q", ValueType(.u8, nil))]
+    model.nodes[0].inputs[0] = "d"
+    model.nodes.insert(Node(name: "d", op: "DequantizeLinear", inputs: ["x"] + grid, outputs: ["d"]), at: 0)
+    model.nodes.append(Node(name: "q", op: "QuantizeLinear", inputs: ["y"] + grid, outputs: ["q"]))
+    return model
+  }
+
   private static func rounded(_ sizes: [Int]) -> Int { (sizes.reduce(1, *) + 127) / 64 * 64 }
 
   /// Four neighbouring input channels a word: `[outputs, inputs/4, kh, kw]`.

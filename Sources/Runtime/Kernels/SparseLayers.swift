@@ -46,6 +46,39 @@ enum SparseLayers {
     return storage
   }
 
+  /// Random weights of which a share is not 0, in blocks of `outputs` along the first axis and `inputs` along the second.
+  static func sample(_ sizes: [Int], density: Double, outputs: Int = 1, inputs: Int = 1) throws -> Tensor {
+    var random = RandomSource(seed: 1)
+    let taps = sizes.dropFirst(2).reduce(1, *)
+    var values = [Float](repeating: 0, count: sizes.reduce(1, *))
+    for first in stride(from: 0, to: sizes[0], by: outputs) {
+      for channel in stride(from: 0, to: sizes[1], by: inputs) {
+        for tap in 0..<taps where random.uniform() < density {
+          for o in first..<min(first + outputs, sizes[0]) {
+            for c in channel..<min(channel + inputs, sizes[1]) { values[(o * sizes[1] + c) * taps + tap] = Float(random.uniform()) + 0.5 }
+          }
+        }
+      }
+    }
+    return try Tensor(values, shape: Shape(sizes))
+  }
+
+  /// A model of one 3x3 convolution of `[1, 128, 28, 28]` with these weights.
+  static func convolution(_ weights: any Representation) -> Model {
+    Model(
+      inputs: [Port("x", ValueType(.f32, [1, 128, 28, 28]))], outputs: [Port("y", ValueType(.f32, nil))],
+      nodes: [Node(name: "c", op: "Conv", inputs: ["x", "w"], outputs: ["y"], attributes: ["pads": .ints([1, 1, 1, 1])])],
+      parameters: ["w": Parameter("w", weights)])
+  }
+
+  /// A model of one linear layer `[1, 2048]` to `[1, 2048]` with these weights.
+  static func linear(_ weights: any Representation) -> Model {
+    Model(
+      inputs: [Port("x", ValueType(.f32, [1, 2048]))], outputs: [Port("y", ValueType(.f32, nil))],
+      nodes: [Node(name: "fc", op: "Gemm", inputs: ["x", "w"], outputs: ["y"], attributes: ["transB": .int(1)])],
+      parameters: ["w": Parameter("w", weights)])
+  }
+
   static func blank<T>(_ count: Int, of _: T.Type) throws -> Storage {
     // A vector more than there is, since kernels read whole ones.
     try Storage(byteCount: count * MemoryLayout<T>.stride + 64)

@@ -25,6 +25,10 @@ package struct SparseLinear: LayerKernel {
     table.share(of: Self.name, density: task.density) * (1 + 0.25 * Double(rows - 1))
   }
 
+  package static func sample(_ curve: String, density: Double) throws -> Model? {
+    density > 0.5 ? nil : try SparseLayers.linear(CSRRepresentation(SparseLayers.sample([2048, 2048], density: density)))
+  }
+
   package func prepare(_ task: LayerTask) throws -> [Storage] {
     let weights = try SparseLayers.rows(task).pointer(Float.self)
     let steps = pare_sparse_linear_pack(weights, Int64(outputs), Int64(inner), nil, nil, nil, nil)
