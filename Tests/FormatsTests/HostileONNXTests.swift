@@ -26,6 +26,8 @@ import TestSupport
     ("external_overflow", "format", ["initializer 'w'", "beyond 'some.data'"]),
     ("external_negative", "format", ["initializer 'w'", "'offset'", "'-1'"]),
     ("external_short", "format", ["initializer 'w'", "48 bytes", "got 40"]),
+    ("external_own", "format", ["initializer 'w'", "outside"]),
+    ("large_short", "format", ["initializer 'w'", "8192 bytes", "got 8191"]),
     ("external_nothing", "format", ["initializer 'w'", "without a location"]),
     ("cycle", "format", ["the_add", "cycle"]),
     ("itself", "format", ["the_add", "cycle"]),

@@ -44,6 +44,32 @@ import TestSupport
     }
   }
 
+  /// What is beyond protobuf's 2 GB, here beyond 4 kB, has its larger tensors beside it.
+  @Test func largeModelsKeepTheirTensorsAside() throws {
+    var model = try Models.small(Models.representation("int8"))
+    model.parameters["fc.weight"] = Parameter("fc.weight", try Tensor.randn([5, 48], seed: 1))
+    model.parameters["wide"] = Parameter("wide", try Tensor.randn([48, 48], seed: 2))
+    model.nodes.insert(Node(name: "between", op: "MatMul", inputs: ["flat", "wide"], outputs: ["mixed"]), at: 3)
+    model.nodes[4].inputs[0] = "mixed"
+    let x = try Tensor.randn([3, 2, 4, 4], seed: 3)
+    try TestFiles.withFolder { folder in
+      var options = ExportOptions()
+      options.greatestFile = 4096
+      try ONNX.save(model, to: "\(folder)/a.onnx", options: options)
+      #expect(try TestFiles.read("\(folder)/a.onnx").count < 4096)
+      #expect(try TestFiles.read("\(folder)/a.onnx.data").count == 48 * 48 * 4)
+      let again = try ONNX.load("\(folder)/a.onnx")
+      #expect(try Models.difference(again, model) == nil)
+      #expect(try difference(again(x), model(x), relative: 0) == nil)
+      // Over itself, while the file beside it is mapped.
+      try ONNX.save(again, to: "\(folder)/a.onnx", options: options)
+      #expect(try Models.difference(ONNX.load("\(folder)/a.onnx"), model) == nil)
+      // The same in one file, its larger numbers read where they lie.
+      try ONNX.save(again, to: "\(folder)/b.onnx")
+      #expect(try Models.difference(ONNX.load("\(folder)/b.onnx"), model) == nil)
+    }
+  }
+
   @Test(arguments: torch + features) func travelsThroughPare(name: String) throws {
     let model = try ONNX.load(Self.path(name))
     try TestFiles.withFolder { folder in

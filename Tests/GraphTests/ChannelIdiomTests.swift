@@ -63,6 +63,31 @@ import Testing
     #expect(cut.nodes.map(\.op) == ["Conv", "Gather", "Conv", "ReduceMean"])
   }
 
+  /// GroupNorm as the exporter writes it: whole groups go.
+  @Test func groupNormalisationByReshape() throws {
+    let model = try Self.model([.symbol("N"), 3, 5, 5], [
+      Self.node("Conv", "a", ["x", "a.weight"]),
+      Self.node("Reshape", "apart", ["a", "three"]), Self.node("InstanceNormalization", "normal", ["apart", "ones", "zeros"]),
+      Self.node("Reshape", "together", ["normal", "four"]), Self.node("Mul", "scaled", ["together", "scale"]),
+      Self.node("Conv", "b", ["scaled", "b.weight"]), Self.node("ReduceMean", "y", ["b"], ["axes": .ints([2, 3]), "keepdims": .int(0)]),
+    ], [
+      Self.weight("a.weight", [8, 3, 1, 1]), Self.weight("b.weight", [5, 8, 1, 1]), Self.constant("three", [0, 4, -1]), Self.constant("four", [-1, 8, 5, 5]),
+      Parameter("ones", try Tensor.ones([4], .f32)), Parameter("zeros", try Tensor.zeros([4], .f32)), Self.weight("scale", [8, 1, 1]),
+    ])
+    try Self.check(model, ["x": Tensor.randn([2, 3, 5, 5], seed: 1)], frees: ["a"])
+    #expect(try #require(model.groups().first { $0.layers.contains("a") }).units.count == 4)
+  }
+
+  /// Predictions of anchors, a row each: the convolution is tied to the output, and the reason says so.
+  @Test func rowsOfPredictions() throws {
+    let model = try Self.model([.symbol("N"), 3, .symbol("H"), .symbol("W")], [
+      Self.node("Conv", "a", ["x", "a.weight"]), Self.node("Conv", "b", ["a", "b.weight"]),
+      Self.node("Transpose", "turned", ["b"], ["perm": .ints([0, 2, 3, 1])]), Self.node("Reshape", "y", ["turned", "rows"]),
+    ], [Self.weight("a.weight", [8, 3, 1, 1]), Self.weight("b.weight", [6, 8, 1, 1]), Self.constant("rows", [0, -1, 3])])
+    try Self.check(model, ["x": Tensor.randn([2, 3, 5, 4], seed: 1)], frees: ["a"])
+    #expect(try #require(model.groups().first { $0.layers.contains("b") }).blocked == "it is the model's output 'y'")
+  }
+
   @Test func chunksBySlices() throws {
     let model = try Self.model([.symbol("N"), 3, 4, 4], [
       Self.node("Conv", "a", ["x", "a.weight"]),

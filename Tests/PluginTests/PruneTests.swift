@@ -55,6 +55,30 @@ import Testing
     #expect(try pruned.weight("skip.weight").floats() == model.weight("skip.weight").floats())
   }
 
+  /// Models as exporters write them: a batch of one, free sizes of images, several inputs, some of them indices.
+  @Test func prunesWhateverInputsThereAre() throws {
+    let network = try NN.sequential(
+      [NN.conv2d(inChannels: 3, outChannels: 8, kernel: 3, name: "a"), NN.relu(), NN.conv2d(inChannels: 8, outChannels: 4, kernel: 3, name: "b"), NN.globalAvgpool()],
+      input: [3, 16, 16], seed: 1)
+    let shapes: [[Dimension]] = [[1, 3, 16, 16], [.symbol("N"), 3, .symbol("H"), .symbol("W")], [2, 3, .symbol("H"), 16]]
+    for shape in shapes {
+      var model = network
+      model.inputs[0].type.shape = shape
+      model.outputs[0].type.shape = nil
+      let pruned = try BuiltIns.apply("prune", ["sparsity": .number(0.5), "granularity": "filter"], to: model)
+      #expect(try pruned.weight("a.weight").shape == [4, 3, 3, 3])
+    }
+    var model = network
+    model.inputs.append(Port("kinds", ValueType(.i64, [.symbol("N")])))
+    model.parameters["table"] = Parameter("table", try Tensor.randn([2, 4], seed: 2))
+    let end = model.outputs[0].name
+    model.nodes.append(Node(name: "row", op: "Gather", inputs: ["table", "kinds"], outputs: ["row"]))
+    model.nodes.append(Node(name: "flat", op: "Flatten", inputs: [end], outputs: ["flat"]))
+    model.nodes.append(Node(name: "sum", op: "Add", inputs: ["flat", "row"], outputs: ["sum"]))
+    model.outputs = [Port("sum", ValueType(.f32, [.symbol("N"), 4]))]
+    #expect(try BuiltIns.apply("prune", ["sparsity": .number(0.5), "granularity": "filter"], to: model).weight("a.weight").shape == [4, 3, 3, 3])
+  }
+
   @Test(arguments: [0.25, 0.5, 0.6, 0.75])
   func filterRatioIsExactToOneFilter(ratio: Double) throws {
     let pruned = try BuiltIns.apply("prune", ["sparsity": .number(ratio), "granularity": "filter"], to: Zoo.cnn())
@@ -228,7 +252,7 @@ import Testing
 
   @Test func planTellsWithoutDoing() throws {
     let model = try Zoo.cnn()
-    let method: any CompressionMethod = try BuiltIns.make(.method, "prune", ["sparsity": 0.5, "granularity": "filter"])
+    let method: any CompressionMethod = try BuiltIns.make(.method, "prune", ["sparsity": .number(0.5), "granularity": "filter"])
     let plan = try #require(try method.plan(model, BuiltIns.context(model)))
     let after = try method.apply(model, BuiltIns.context(model))
     #expect(plan.items.map(\.removed) == [4, 6])

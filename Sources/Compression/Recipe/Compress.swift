@@ -140,9 +140,9 @@ private struct RecipeRun {
 
   private func layers(_ before: Model, _ after: Model, _ context: Context) throws -> [StepResult.Layer] {
     var errors: [String: Double] = [:]
-    if options.errorSamples > 0, data != nil || before.hasFixedInput {
-      let batch = try context.errorBatch(for: before, samples: options.errorSamples)
-      errors = try LayerErrors.decibels(before: before, after: after, masked: context.record.masked, on: batch)
+    if options.errorSamples > 0, data != nil || before.inputs.allSatisfy({ $0.type.shape != nil }) {
+      let inputs = try context.errorInputs(for: before, samples: options.errorSamples)
+      errors = try LayerErrors.decibels(before: before, after: after, masked: context.record.masked, on: inputs)
     }
     let differences = Dictionary(context.record.shrunk.map { ($0.layer, $0.difference) }, uniquingKeysWith: max)
     let later = Dictionary(grouping: try after.layers(), by: { $0.origin ?? $0.name })

@@ -23,10 +23,10 @@ enum LayerErrors {
   ///
   /// A layer that became several (`fc.0`, `fc.1`) is compared by its last factor. Where a cut changed the shape, the
   /// masked form of the model is compared instead.
-  static func decibels(before: Model, after: Model, masked: Model?, on batch: Batch) throws -> [String: Double] {
+  static func decibels(before: Model, after: Model, masked: Model?, on inputs: [String: Tensor]) throws -> [String: Double] {
     let pairs = pairs(before, after)
-    let reference = try run(before, pairs.map(\.before), batch)
-    let result = try run(after, pairs.map(\.after), batch)
+    let reference = try run(before, pairs.map(\.before), inputs)
+    let result = try run(after, pairs.map(\.after), inputs)
     var hidden: [String: Tensor]?
     var errors: [String: Double] = [:]
     for pair in pairs {
@@ -35,7 +35,7 @@ enum LayerErrors {
         guard let masked, masked.nodes.contains(where: { $0.name == pair.before }) else { continue }
         if hidden == nil {
           let names = Set(masked.nodes.map(\.name))
-          hidden = try run(masked, pairs.map(\.before).filter(names.contains), batch)
+          hidden = try run(masked, pairs.map(\.before).filter(names.contains), inputs)
         }
         guard let stand = hidden?[pair.before], stand.shape == signal.shape else { continue }
         value = stand
@@ -65,9 +65,9 @@ enum LayerErrors {
     }
   }
 
-  static func run(_ model: Model, _ taps: [String], _ batch: Batch) throws -> [String: Tensor] {
+  static func run(_ model: Model, _ taps: [String], _ inputs: [String: Tensor]) throws -> [String: Tensor] {
     try Tensor.withoutGradient { () throws -> [String: Tensor] in
-      let execution = try Interpreter(model).run([model.onlyInput: batch.x], taps: taps)
+      let execution = try Interpreter(model).run(inputs, taps: taps)
       return execution.taps.merging(execution.outputs) { tap, _ in tap }
     }
   }
@@ -86,10 +86,10 @@ extension Context {
     masked: Model, shrunk: Model, kept: [String: [Int]] = [:], tolerance: Double = 1e-3
   ) throws {
     record.masked = masked
-    let batch = try errorBatch(for: masked, samples: 32)
+    let inputs = try errorInputs(for: masked, samples: 32)
     let present = Set(shrunk.nodes.map(\.name))
     let taps = masked.nodes.filter { present.contains($0.name) }.map(\.name)
-    let expected = try LayerErrors.run(masked, taps, batch), got = try LayerErrors.run(shrunk, taps, batch)
+    let expected = try LayerErrors.run(masked, taps, inputs), got = try LayerErrors.run(shrunk, taps, inputs)
     let ports = zip(masked.outputs, shrunk.outputs).map { ($0.name, $1.name) }
     for (name, other) in taps.map({ ($0, $0) }) + ports {
       guard var full = expected[name], let cut = got[other] else { continue }
@@ -108,14 +108,65 @@ extension Context {
     }
   }
 
-  /// A few calibration samples; numbers from N(0, 1) where there is no data.
-  func errorBatch(for model: Model, samples: Int) throws -> Batch {
-    if hasData { return try calibrationBatches(samples, size: samples)[0] }
-    let port = try model.inputs.first { $0.name == (try model.onlyInput) }
-    guard let sizes = port?.type.shape?.dropFirst().map(\.value), sizes.allSatisfy({ $0 != nil }) else {
+  /// What two forms of a model are run on: a few calibration samples; without data, or for several inputs, synthetic ones.
+  ///
+  /// Those are floats from N(0, 1), small integers, and true. Free sizes get numbers that the model runs with; a fixed
+  /// batch stays.
+  func errorInputs(for model: Model, samples: Int) throws -> [String: Tensor] {
+    if hasData, model.inputs.count == 1 {
+      let x = try calibrationBatches(samples, size: samples)[0].x
+      guard let fixed = model.inputs[0].type.shape?.first?.value, fixed < x.shape[0] else { return [model.inputs[0].name: x] }
+      return [model.inputs[0].name: try x.slice(axis: 0, from: 0, to: fixed)]
+    }
+    guard model.inputs.allSatisfy({ $0.type.shape != nil }) else {
       throw PareError(.argument, "the model's input sizes are not known", argument: "input", suggestion: "pass data=")
     }
-    let x = try Tensor.randn(Shape([Swift.min(samples, 8)] + sizes.compactMap { $0 }), seed: seed)
-    return Batch(x: x, y: try Tensor.zeros(Shape([x.shape[0]]), .i64))
+    var failure: (any Error)?
+    for integers in [50, 2] {
+      for size in model.inputs.allSatisfy({ $0.hasFixedSizes }) ? [64] : [64, 224, 32] {
+        do {
+          let inputs = try syntheticInputs(for: model, batch: Swift.min(samples, 8), image: size, integers: integers)
+          _ = try LayerErrors.run(model, [], inputs)
+          return inputs
+        } catch let error {
+          if failure == nil { failure = error }
+          try Interrupt.check()
+        }
+      }
+      if !model.inputs.contains(where: { !$0.type.dtype.isFloating }) { break }
+    }
+    throw failure ?? PareError(.internal, "no inputs were tried")
   }
+
+  /// - Parameters:
+  ///   - image: free sizes of inputs of four axes and more; others get 8.
+  ///   - integers: lie below this.
+  private func syntheticInputs(for model: Model, batch: Int, image: Int, integers: Int) throws -> [String: Tensor] {
+    var sizes: [String: Int] = [:], result: [String: Tensor] = [:]
+    for port in model.inputs {
+      let shape = try Shape((port.type.shape ?? []).enumerated().map { axis, dimension in
+        if let size = dimension.value { return size }
+        let symbol = "\(dimension)"
+        if let size = sizes[symbol] { return size }
+        sizes[symbol] = axis == 0 ? batch : port.type.shape?.count ?? 0 >= 4 ? image : 8
+        return sizes[symbol] ?? 1
+      })
+      let stream = Philox.stream(named: port.name)
+      if port.type.dtype.isFloating {
+        result[port.name] = try Tensor.randn(shape, seed: seed, stream: stream, dtype: .f32).converted(to: port.type.dtype)
+      } else if port.type.dtype == .bool {
+        result[port.name] = try Tensor.ones(shape, .bool)
+      } else {
+        var source = RandomSource(seed: seed, stream: stream)
+        let values = (0..<shape.count).map { _ in Int64(source.integer(below: integers)) }
+        result[port.name] = try Tensor(values, shape: shape).converted(to: port.type.dtype)
+      }
+    }
+    return result
+  }
+}
+
+extension Port {
+  /// Whether all sizes but the batch are known.
+  fileprivate var hasFixedSizes: Bool { type.shape?.dropFirst().allSatisfy { $0.value != nil } ?? false }
 }

@@ -67,6 +67,14 @@ package final class FileBytes: Sendable {
     try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(start: base, count: count)) }
   }
 
+  /// Says that a stretch will not be read again soon: what of it is in memory may leave. It can still be read.
+  package func release(_ stretch: Range<Int>) {
+    let page = Int(getpagesize())
+    let start = (stretch.lowerBound + page - 1) / page * page, end = stretch.upperBound / page * page
+    guard isMapped, let base, start < end else { return }
+    madvise(base + start, end - start, MADV_DONTNEED)
+  }
+
   /// Says whether `path` names a regular file.
   package static func exists(_ path: String) -> Bool {
     var status = stat()

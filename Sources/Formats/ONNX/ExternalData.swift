@@ -6,10 +6,15 @@ import Support
 /// A location is believed only when it stays within the model's own folder, links followed.
 final class ExternalData {
   private let folder: String
+  /// The model's own file, and the stretches of it that are tensors' numbers left out of its message.
+  private let own: (file: FileBytes, stretches: Set<Range<Int>>)?
   private var files: [String: FileBytes] = [:]
 
-  /// - Parameter model: the path of the .onnx file.
-  init(model: String) {
+  /// - Parameters:
+  ///   - model: the path of the .onnx file.
+  ///   - own: that file, and the stretches of it that a tensor of its thin message may mean.
+  init(model: String, own: (file: FileBytes, stretches: Set<Range<Int>>)? = nil) {
+    self.own = own
     folder = model.lastIndex(of: "/").map { String(model[...$0]) } ?? "./"
   }
 
@@ -29,13 +34,19 @@ final class ExternalData {
       }
     }
     guard let location else { throw PareError(.format, "\(what): external data without a location") }
-    let file = try open(location, what)
+    let file: FileBytes
+    if location.isEmpty, let own, length <= Int.max - offset, own.stretches.contains(offset..<(offset + length)) {
+      file = own.file
+    } else {
+      file = try open(location, what)
+    }
     return try file.withBytes { bytes in
       guard offset <= bytes.count, length <= bytes.count - offset else {
         throw PareError(
           .format, "\(what): external data reaches beyond '\(location)'", expected: "at most \(bytes.count) bytes",
           got: "\(length) bytes at \(offset)")
       }
+      defer { file.release(offset..<(offset + length)) }
       return try body(UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + length)]))
     }
   }

@@ -8,11 +8,13 @@ import Tensor
 struct GraphExport {
   let options: ExportOptions
   let model: Model
+  private let aside: TensorsAside?
   private var used: Set<String>
   var graph = Onnx_GraphProto()
 
-  init(_ model: Model, options: ExportOptions) throws {
+  init(_ model: Model, options: ExportOptions, aside: TensorsAside? = nil) throws {
     try model.verified()
+    self.aside = aside
     var model = model
     try OpsetUpgrade.apply(&model, to: max(ONNX.lowestWritten, Self.opsetNeeded(by: model.nodes)))
     self.model = model
@@ -124,6 +126,7 @@ struct GraphExport {
       proto.name = name
       proto.dims = tensor.shape.map(Int64.init)
       proto.dataType = code
+      if try aside?.take(tensor, &proto) == true { return }
       proto.rawData = try tensor.withBytes { Data($0) }
     }
   }

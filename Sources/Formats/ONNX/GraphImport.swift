@@ -17,14 +17,14 @@ struct GraphImport {
   /// Sizes that the caller fixes, by input.
   private let shapes: [String: [Int]]
 
-  init(_ proto: Onnx_ModelProto, path: String, shapes: [String: [Int]] = [:]) throws {
+  init(_ proto: Onnx_ModelProto, path: String, external: ExternalData, shapes: [String: [Int]] = [:]) throws {
     guard proto.hasGraph else { throw PareError(.format, "not an ONNX model: it has no graph") }
     self.proto = proto
     graph = proto.graph
     self.shapes = shapes
     let narrow = [Onnx_TensorProto.DataType.int4, .uint4].map { Int32($0.rawValue) }
     fourBits = Set(proto.graph.initializer.filter { narrow.contains($0.dataType) }.map(\.name))
-    tensors = TensorImport(external: ExternalData(model: path), file: path)
+    tensors = TensorImport(external: external, file: path)
     facts = try ModelFacts(proto.metadataProps)
     if !proto.opsetImport.isEmpty, !proto.opsetImport.contains(where: { isStandard($0.domain) }), let node = proto.graph.node.first {
       throw PareError(.unsupported, "node '\(node.name)' is \(node.domain).\(node.opType); the model has no operators of ONNX's own domain",

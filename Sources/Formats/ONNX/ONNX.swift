@@ -2,6 +2,7 @@ import FoundationEssentials
 import Graph
 import Support
 import SwiftProtobuf
+import Tensor
 
 /// How a model is written as ONNX.
 public struct ExportOptions: Sendable {
@@ -15,6 +16,8 @@ public struct ExportOptions: Sendable {
   public var profile: Profile
   /// Writes sparse parameters as `sparse_initializer` instead of dense with zeros.
   public var sparseInitializer: Bool
+  /// A model of more bytes keeps the numbers of its larger tensors in a file beside it: protobuf counts in 31 bits.
+  package var greatestFile = Int(Int32.max) - (1 << 20)
 
   public init(profile: Profile = .standard, sparseInitializer: Bool = false) {
     self.profile = profile
@@ -62,23 +65,30 @@ public enum ONNX {
   public static func load(_ path: String, shapes: [String: [Int]] = [:]) throws -> Model {
     let file = try FileBytes(path)
     do {
-      let proto = try file.withBytes { try decode($0) }
-      return try GraphImport(proto, path: path, shapes: shapes).model()
+      return try file.withBytes { bytes in
+        let thin = bytes.count <= greatestMessage ? ThinModel.message(of: bytes) : nil
+        let proto = try thin.map { try decode($0.message) } ?? decode(whole: bytes)
+        let external = ExternalData(model: path, own: thin.map { (file, $0.stretches) })
+        return try GraphImport(proto, path: path, external: external, shapes: shapes).model()
+      }
     } catch let error as PareError {
       throw error.located(file: path)
     }
   }
 
-  private static func decode(_ bytes: UnsafeRawBufferPointer) throws -> Onnx_ModelProto {
+  private static func decode(whole bytes: UnsafeRawBufferPointer) throws -> Onnx_ModelProto {
     guard let base = bytes.baseAddress, !bytes.isEmpty else { throw PareError(.format, "the file is empty") }
     guard bytes.count <= greatestMessage else {
       throw PareError(.format, "not an ONNX model", expected: "at most \(greatestMessage) bytes", got: "\(bytes.count)")
     }
+    // The message copies what it keeps, so the borrowed bytes do not outlive this call.
+    return try decode(Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: base), count: bytes.count, deallocator: .none))
+  }
+
+  private static func decode(_ data: Data) throws -> Onnx_ModelProto {
     var options = BinaryDecodingOptions()
     options.discardUnknownFields = true
     do {
-      // The message copies what it keeps, so the borrowed bytes do not outlive this call.
-      let data = Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: base), count: bytes.count, deallocator: .none)
       return try Onnx_ModelProto(serializedBytes: data, options: options)
     } catch {
       throw PareError(.format, "not an ONNX model, or a damaged one (\(error))")
@@ -88,16 +98,46 @@ public enum ONNX {
   /// Writes `model` to `path`: opset 17 or the model's, names unchanged, the ledger in `metadata_props`.
   ///
   /// Masked and sparse parameters go out dense with zeros, integers as an eight-bit initializer behind a
-  /// DequantizeLinear.
+  /// DequantizeLinear. What is beyond protobuf's 2 GB keeps its larger tensors in `path` with `.data` at the end, written
+  /// one after the other; that file is replaced before the model is.
   ///
   /// - Throws: `PareError.unsupported` naming what ONNX or the profile cannot hold, `.io` for the file.
   public static func save(_ model: Model, to path: String, options: ExportOptions = ExportOptions()) throws {
-    try AtomicFile.write(try encode(model, options: options), to: path)
+    guard storedBytes(of: model) > options.greatestFile else {
+      return try AtomicFile.write(try encode(model, options: options), to: path)
+    }
+    let data = "\(path).data"
+    var message: [UInt8] = []
+    try AtomicFile.write(to: data) { write in
+      message = try withoutActuallyEscaping(write) { write in
+        let name = data.split(separator: "/").last.map(String.init) ?? data
+        return try encode(model, options: options, aside: TensorsAside(location: name, write: write))
+      }
+    }
+    try AtomicFile.write(message, to: path)
   }
 
-  /// Returns the bytes that `save` writes.
+  /// What the parameters take in the file: what is not dense or integers goes out as f32.
+  private static func storedBytes(of model: Model) -> Int {
+    model.parameters.values.reduce(0) { sum, parameter in
+      let size = switch parameter.value {
+      case let dense as DenseRepresentation: dense.tensor.dtype.size
+      case is IntegerRepresentation: 1
+      default: 4
+      }
+      // A shape has room for the widest elements.
+      let (total, overflow) = sum.addingReportingOverflow(parameter.shape.count * size)
+      return overflow ? .max : total
+    }
+  }
+
+  /// Returns the bytes that `save` writes where one file holds all.
   public static func encode(_ model: Model, options: ExportOptions = ExportOptions()) throws -> [UInt8] {
-    var export = try GraphExport(model, options: options)
+    try encode(model, options: options, aside: nil)
+  }
+
+  private static func encode(_ model: Model, options: ExportOptions, aside: TensorsAside?) throws -> [UInt8] {
+    var export = try GraphExport(model, options: options, aside: aside)
     let proto = try export.proto()
     do {
       return try proto.serializedBytes()

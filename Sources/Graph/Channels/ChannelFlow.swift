@@ -24,18 +24,21 @@ public struct ChannelFlow {
   /// The operator set of the model.
   public let opset: Int
   private var solver: ChannelSolver
+  /// Whether only axes as wholes are tied, each with all that may be tied with it.
+  private let isCoarse: Bool
   /// Which of several axes carries the channels, where it is not the first.
   private let choices: [ChannelChoice: Int]
   private var mentioned: Set<Mention> = []
 
   init(_ node: Node, types: [String: ValueType], parameters: Set<String>, constants: [String: [Int]] = [:], opset: Int, choices: [ChannelChoice: Int] = [:],
-       solver: consuming ChannelSolver) {
+       isCoarse: Bool = false, solver: consuming ChannelSolver) {
     self.node = node
     self.types = types
     self.parameters = parameters
     self.constants = constants
     self.opset = opset
     self.choices = choices
+    self.isCoarse = isCoarse
     self.solver = solver
   }
 
@@ -86,16 +89,18 @@ public struct ChannelFlow {
   /// Whether an input is a parameter (and not a computed value).
   public func isParameter(_ input: Int) -> Bool { name(.input(input)).map(parameters.contains) ?? false }
 
-  /// Returns which of several axes carries channels, from 0, and notes that another could.
+  /// Returns which of several axes carry channels, from 0: one, and it is noted that another could.
   ///
   /// - Parameters:
   ///   - number: of the choice within the node.
   ///   - place: where the channels are whole.
-  mutating func choice(_ number: Int, among count: Int, at place: Place, axis: Int) -> Int {
-    guard count > 1, let name = name(place) else { return 0 }
+  mutating func choice(_ number: Int, among count: Int, at place: Place, axis: Int) -> Range<Int> {
+    guard count > 1, let name = name(place) else { return 0..<1 }
+    if isCoarse { return 0..<count }
     let choice = ChannelChoice(layer: node.name, number: number)
-    solver.note(choice, count, name, axis)
-    return min(choices[choice] ?? 0, count - 1)
+    if solver.follows(name, axis) { solver.note(choice, count, name, axis) }
+    let chosen = min(choices[choice] ?? 0, count - 1)
+    return chosen..<(chosen + 1)
   }
 
   // MARK: What is declared
@@ -104,7 +109,7 @@ public struct ChannelFlow {
   public mutating func tie(_ a: Place, axis: Int, _ b: Place, axis other: Int) {
     switch (size(a, axis: axis), size(b, axis: other)) {
     case (let x?, let y?) where x == y:
-      tie(a, axis: axis, at: Array(0..<x), b, axis: other, at: Array(0..<y))
+      tie(a, axis, 0..<x, b, other, 0..<y)
     case (nil, nil):
       mention(a, axis)
       mention(b, other)
@@ -117,11 +122,17 @@ public struct ChannelFlow {
 
   /// Ties positions pairwise: `at[i]` of one axis with `at[i]` of the other.
   public mutating func tie(_ a: Place, axis: Int, at first: [Int], _ b: Place, axis other: Int, at second: [Int]) {
+    tie(a, axis, first, b, other, second)
+  }
+
+  private mutating func tie(_ a: Place, _ axis: Int, _ first: some Collection<Int>, _ b: Place, _ other: Int, _ second: some Collection<Int>) {
     mention(a, axis)
     mention(b, other)
     guard let x = name(a), let y = name(b), let sizeX = size(a, axis: axis), let sizeY = size(b, axis: other) else {
       return
     }
+    if isCoarse { return solver.tie(x, axis, 1, CollectionOfOne(0), y, other, 1, CollectionOfOne(0)) }
+    guard solver.follows(x, axis), solver.follows(y, other) else { return }
     solver.tie(x, axis, sizeX, first, y, other, sizeY, second)
   }
 
@@ -133,7 +144,7 @@ public struct ChannelFlow {
   /// Forbids to remove any position of an axis.
   public mutating func block(_ place: Place, axis: Int, _ reason: String) {
     mention(place, axis)
-    guard let name = name(place), let size = size(place, axis: axis) else { return }
+    guard !isCoarse, let name = name(place), let size = size(place, axis: axis) else { return }
     solver.block(name, axis, size, reason)
   }
 

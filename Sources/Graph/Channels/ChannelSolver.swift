@@ -6,41 +6,61 @@ struct ChannelChoice: Hashable, Sendable {
 
 /// Union-find over (value or parameter, axis, position): which positions must vanish together, and which cannot.
 struct ChannelSolver {
-  private struct Axis: Hashable {
+  struct Axis: Hashable {
     let name: String
     let axis: Int
+  }
+  /// An axis whose positions are followed.
+  private struct Followed {
+    let axis: Axis
+    let base: Int
+    let size: Int
   }
   /// Longer axes are no channels; their positions are not followed.
   static let greatestAxis = 1 << 18
   /// Positions of all axes together that are followed.
   private static let greatestCount = 1 << 22
   private var isFull = false
-  private var bases: [Axis: Int] = [:]
+  /// The axes that are followed; nil: all.
+  private let scope: Set<Axis>?
+  private var places: [Axis: Int] = [:]
   /// In the order of first mention.
-  private var axes: [(axis: Axis, base: Int, size: Int)] = []
-  private var parent: [Int] = []
-  private var reasons: [Int: String] = [:]
+  private var axes: [Followed] = []
+  private var parent: [Int32] = []
+  /// Whether a root, and so its class, cannot be removed.
+  private var isFixed: [Bool] = []
+  /// Why, by root.
+  private var reasons: [Int32: String] = [:]
   private(set) var couplings: [Coupling] = []
+  private var coupled: Set<Coupling> = []
   /// Where another axis could carry the channels: how many there are, and the value whose channels they are.
   private(set) var choices: [(choice: ChannelChoice, count: Int, name: String, axis: Int)] = []
+
+  /// - Parameter scope: the axes that are followed, which no tie leaves; nil follows all.
+  init(scope: Set<Axis>? = nil) { self.scope = scope }
 
   mutating func note(_ choice: ChannelChoice, _ count: Int, _ name: String, _ axis: Int) {
     choices.append((choice, count, name, axis))
   }
 
+  /// Whether the positions of an axis are followed.
+  func follows(_ name: String, _ axis: Int) -> Bool { scope?.contains(Axis(name: name, axis: axis)) ?? true }
+
   /// Whether any position of an axis cannot be removed.
   mutating func isBlocked(_ name: String, _ axis: Int) -> Bool {
-    guard let base = bases[Axis(name: name, axis: axis)], let size = axes.first(where: { $0.base == base })?.size else { return false }
-    return (0..<size).contains { reasons[root(base + $0)] != nil }
+    guard let place = places[Axis(name: name, axis: axis)] else { return false }
+    let (base, size) = (axes[place].base, axes[place].size)
+    return (0..<size).contains { isFixed[Int(root(base + $0))] }
   }
 
   private mutating func base(_ name: String, _ axis: Int, _ size: Int) -> Int {
     let key = Axis(name: name, axis: axis)
-    if let base = bases[key] { return base }
+    if let place = places[key] { return axes[place].base }
     let base = parent.count
-    bases[key] = base
-    axes.append((key, base, size))
-    parent.append(contentsOf: base..<(base + size))
+    places[key] = axes.count
+    axes.append(Followed(axis: key, base: base, size: size))
+    parent.append(contentsOf: Int32(base)..<Int32(base + size))
+    isFixed.append(contentsOf: repeatElement(false, count: size))
     return base
   }
 
@@ -49,15 +69,16 @@ struct ChannelSolver {
     return !isFull
   }
 
-  private mutating func root(_ element: Int) -> Int {
-    var root = element
-    while parent[root] != root { root = parent[root] }
-    var walk = element
-    while parent[walk] != root { (walk, parent[walk]) = (parent[walk], root) }
+  private mutating func root(_ element: Int) -> Int32 {
+    var root = Int32(element)
+    while parent[Int(root)] != root { root = parent[Int(root)] }
+    var walk = Int32(element)
+    while parent[Int(walk)] != root { (walk, parent[Int(walk)]) = (parent[Int(walk)], root) }
     return root
   }
 
-  mutating func tie(_ a: String, _ axisA: Int, _ sizeA: Int, _ first: [Int], _ b: String, _ axisB: Int, _ sizeB: Int, _ second: [Int]) {
+  mutating func tie(_ a: String, _ axisA: Int, _ sizeA: Int, _ first: some Collection<Int>, _ b: String, _ axisB: Int, _ sizeB: Int,
+                    _ second: some Collection<Int>) {
     guard hasRoom(sizeA + sizeB) else { return }
     let x = base(a, axisA, sizeA), y = base(b, axisB, sizeB)
     for (i, j) in zip(first, second) where i < sizeA && j < sizeB {
@@ -65,22 +86,47 @@ struct ChannelSolver {
       guard p != q else { continue }
       // The smaller number stays root, so that the order of classes is that of first mention.
       let (low, high) = p < q ? (p, q) : (q, p)
-      parent[high] = low
+      parent[Int(high)] = low
+      guard isFixed[Int(high)] else { continue }
+      isFixed[Int(low)] = true
       if let reason = reasons.removeValue(forKey: high), reasons[low] == nil { reasons[low] = reason }
     }
   }
 
   mutating func block(_ name: String, _ axis: Int, _ size: Int, _ reason: String) {
-    guard size <= Self.greatestAxis, hasRoom(size) else { return }
+    guard size <= Self.greatestAxis, follows(name, axis), hasRoom(size) else { return }
     let start = base(name, axis, size)
     for element in start..<(start + size) {
       let root = root(element)
-      if reasons[root] == nil { reasons[root] = reason }
+      if !isFixed[Int(root)] {
+        isFixed[Int(root)] = true
+        reasons[root] = reason
+      }
     }
   }
 
   mutating func role(_ role: ChannelRole, _ coupling: Coupling) {
-    if !couplings.contains(coupling) { couplings.append(coupling) }
+    if coupled.insert(coupling).inserted { couplings.append(coupling) }
+  }
+
+  /// How much can be removed: layers, then units.
+  mutating func freedom() -> (layers: Int, units: Int) {
+    var layers: Set<String> = [], units = 0
+    /// The last axis that reached a root, and whether any did before.
+    var reached = [Int32](repeating: -1, count: parent.count)
+    for (number, coupling) in couplings.enumerated() where coupling.role == .produces {
+      guard let place = places[Axis(name: coupling.parameter, axis: coupling.axis)] else { continue }
+      var mine = 0
+      for element in axes[place].base..<(axes[place].base + axes[place].size) {
+        let root = Int(root(element))
+        guard !isFixed[root], reached[root] != Int32(number) else { continue }
+        mine += 1
+        if reached[root] < 0 { units += 1 }
+        reached[root] = Int32(number)
+      }
+      if mine > 1 { layers.insert(coupling.layer) }
+    }
+    return (layers.count, units)
   }
 
   /// Collects the classes that some layer makes into groups of equal signature.
@@ -95,50 +141,68 @@ struct ChannelSolver {
     }
 
     struct Class {
-      var first = Int.max
-      var slices: [ParameterSlice] = []
-      var values: [ChannelUnit.ValueSlice] = []
+      let root: Int32
+      /// By the first layer that makes the channel, then by position there.
+      var first: Int
+      /// Positions by axis, in the order of the axes.
+      var members: [(axis: Int, indices: [Int])] = []
     }
-    var classes: [Int: Class] = [:]
-    for (key, base, size) in axes {
-      var members: [Int: [Int]] = [:]
-      for index in 0..<size { members[root(base + index), default: []].append(index) }
-      for (root, indices) in members {
-        if parameters.contains(key.name) {
-          let slice = ParameterSlice(parameter: key.name, axis: key.axis, indices: indices, role: roles[key] ?? .carries)
-          classes[root, default: Class()].slices.append(slice)
-          if let rank = producerRank[key] {
-            // Ordered by the first layer that makes the channel, then by position there.
-            let order = rank << 32 | indices[0]
-            classes[root]!.first = min(classes[root]!.first, order)
-          }
+    var classes: [Class] = []
+    var number = [Int32](repeating: -1, count: parent.count)
+    for (axis, rank) in producerRank {
+      guard let place = places[axis] else { continue }
+      for index in 0..<axes[place].size {
+        let root = root(axes[place].base + index), order = rank << 32 | index
+        let known = Int(number[Int(root)])
+        if known >= 0 {
+          classes[known].first = min(classes[known].first, order)
         } else {
-          classes[root, default: Class()].values.append(.init(name: key.name, axis: key.axis, indices: indices))
+          number[Int(root)] = Int32(classes.count)
+          classes.append(Class(root: root, first: order))
+        }
+      }
+    }
+    for place in axes.indices {
+      for index in 0..<axes[place].size {
+        let found = Int(number[Int(root(axes[place].base + index))])
+        guard found >= 0 else { continue }
+        if let last = classes[found].members.indices.last, classes[found].members[last].axis == place {
+          classes[found].members[last].indices.append(index)
+        } else {
+          classes[found].members.append((place, [index]))
         }
       }
     }
 
     struct Signature: Hashable {
-      let axes: [String]
+      /// Axes of parameters.
+      let axes: [Int]
       let blocked: String?
     }
     var order: [Signature] = []
     var units: [Signature: [ChannelUnit]] = [:]
-    var slices: [Signature: [ParameterSlice]] = [:]
-    for (root, found) in classes.filter({ $0.value.first < .max }).sorted(by: { $0.value.first < $1.value.first }) {
+    let isParameter = axes.map { parameters.contains($0.axis.name) }
+    for found in classes.sorted(by: { $0.first < $1.first }) {
       let signature = Signature(
-        axes: found.slices.map { "\($0.parameter)\u{0}\($0.axis)" }, blocked: isFull ? "the model has more channel positions than are followed" : reasons[root])
-      if units[signature] == nil {
-        order.append(signature)
-        slices[signature] = found.slices
+        axes: found.members.map(\.axis).filter { isParameter[$0] },
+        blocked: isFull ? "the model has more channel positions than are followed" : reasons[found.root])
+      if units[signature] == nil { order.append(signature) }
+      var slices: [ParameterSlice] = [], values: [ChannelUnit.ValueSlice] = []
+      for (place, indices) in found.members {
+        let axis = axes[place].axis
+        if isParameter[place] {
+          slices.append(ParameterSlice(parameter: axis.name, axis: axis.axis, indices: indices, role: roles[axis] ?? .carries))
+        } else {
+          values.append(.init(name: axis.name, axis: axis.axis, indices: indices))
+        }
       }
-      units[signature, default: []].append(ChannelUnit(slices: found.slices, values: found.values))
+      units[signature, default: []].append(ChannelUnit(slices: slices, values: values))
     }
 
+    let owners = Dictionary(grouping: couplings.indices) { Axis(name: couplings[$0].parameter, axis: couplings[$0].axis) }
     var names: [String: Int] = [:]
     return order.enumerated().map { index, signature in
-      let reached = Set((slices[signature] ?? []).map { Axis(name: $0.parameter, axis: $0.axis) })
-      let mine = couplings.filter { reached.contains(Axis(name: $0.parameter, axis: $0.axis)) }
+      let mine = signature.axes.flatMap { owners[axes[$0].axis] ?? [] }.sorted().map { couplings[$0] }
       let first = mine.first { $0.role == .produces }?.layer ?? "group"
       names[first, default: 0] += 1
       let count = names[first] ?? 1
@@ -147,5 +211,17 @@ struct ChannelSolver {
         producers: mine.filter { $0.role == .produces }, consumers: mine.filter { $0.role == .consumes },
         carriers: mine.filter { $0.role == .follows || $0.role == .carries }, blocked: signature.blocked)
     }
+  }
+
+  // MARK: Scope
+
+  /// Returns the axes that reach, over any ties, an axis of a parameter that makes channels. Here an axis is followed as one
+  /// position.
+  mutating func scopeOfProducers() -> Set<Axis> {
+    var wanted: Set<Int32> = []
+    for coupling in couplings where coupling.role == .produces {
+      if let place = places[Axis(name: coupling.parameter, axis: coupling.axis)] { wanted.insert(root(axes[place].base)) }
+    }
+    return Set(axes.indices.filter { wanted.contains(root(axes[$0].base)) }.map { axes[$0].axis })
   }
 }

@@ -5,77 +5,52 @@ extension Model {
   /// Returns the channel groups: the sets of parameter slices that must be removed together, in the order of the
   /// layers that make them. Groups that cannot be cut are there too, with the reason.
   ///
-  /// - Throws: `argument` naming `input` when the input's sizes are not known.
+  /// - Throws: `argument` naming `input` when nothing of an input's shape is known.
   public func groups() throws -> [ChannelGroup] {
-    try requireInputShape(for: "finding channel groups")
+    if !inputs.allSatisfy({ $0.type.shape != nil }) { try requireInputShape(for: "finding channel groups") }
     return try gatheringShuffles().solvedGroups()
   }
 
   private func solvedGroups() throws -> [ChannelGroup] {
-    let types = try shapes()
     let names = Set(parameters.keys)
-    var solver = try solved(types, names, [:])
-    var best = solver.groups(parameters: names)
+    let pass = try ChannelPass(self, names)
     var choices: [ChannelChoice: Int] = [:], trials = 0
     // Where nothing can be removed, another axis of a reshape is tried; what frees more layers, or more units, stays.
-    func size(_ name: String, _ axis: Int) -> Int { types[name]?.shape?[axis].positions ?? 0 }
+    let (fixed, open) = try pass.withoutReshapes()
+    func solved(_ choices: [ChannelChoice: Int]) throws -> (ChannelSolver, freedom: (Int, Int)) {
+      trials += 1
+      var solver = try pass.applied(to: fixed, open, choices)
+      let freedom = solver.freedom()
+      return (solver, freedom)
+    }
+    var (solver, best) = try solved(choices)
+    func isOpen() -> Bool { trials * open.count < Self.trialLimit }
     // First all reshapes that divide alike at once: layers that share a parameter are free together or not at all.
-    let alike = solver.choices.map { [$0.count, size($0.name, $0.axis)] }.uniqued()
-    for kind in alike {
-      let blocked = solver.choices.filter { [$0.count, size($0.name, $0.axis)] == kind && solver.isBlocked($0.name, $0.axis) }
+    let all = solver.choices
+    let kinds = all.map { [$0.count, pass.size($0.name, $0.axis)] }
+    for kind in kinds.uniqued() {
+      let blocked = zip(all, kinds).filter { $1 == kind && solver.isBlocked($0.name, $0.axis) }.map(\.0)
       guard blocked.count > 1 else { continue }
-      for option in 1..<kind[0] where trials * nodes.count < Self.trialLimit {
-        trials += 1
+      for option in 1..<kind[0] where isOpen() {
         let tried = choices.merging(blocked.map { ($0.choice, option) }) { $1 }
-        var other = try solved(types, names, tried)
-        let found = other.groups(parameters: names)
-        guard Self.freedom(found) > Self.freedom(best) else { continue }
-        choices = tried
-        (solver, best) = (other, found)
+        let (other, freedom) = try solved(tried)
+        if freedom > best { (solver, best, choices) = (other, freedom, tried) }
       }
     }
-    for (choice, count, name, axis) in solver.choices {
-      guard solver.isBlocked(name, axis) else { continue }
-      for option in 1..<count where trials * nodes.count < Self.trialLimit {
-        trials += 1
-        var other = try solved(types, names, choices.merging([choice: option]) { $1 })
-        let found = other.groups(parameters: names)
-        guard Self.freedom(found) > Self.freedom(best) else { continue }
-        choices[choice] = option
-        (solver, best) = (other, found)
+    for (choice, count, name, axis) in all where solver.isBlocked(name, axis) {
+      for option in 1..<count where isOpen() {
+        let tried = choices.merging([choice: option]) { $1 }
+        let (other, freedom) = try solved(tried)
+        if freedom > best { (solver, best, choices) = (other, freedom, tried) }
       }
     }
-    return best
+    // Once more in the order of the graph, so that the reasons are those that stand first.
+    var result = try pass.applied(to: ChannelSolver(scope: pass.scope), Array(nodes.indices), choices, withEnds: true)
+    return result.groups(parameters: names)
   }
 
   /// Bounds the time that searching takes: nodes looked at again.
   private static let trialLimit = 200_000
-
-  /// How much can be removed: layers, then units.
-  private static func freedom(_ groups: [ChannelGroup]) -> (Int, Int) {
-    let free = groups.filter { $0.blocked == nil && $0.units.count > 1 }
-    return (Set(free.flatMap(\.layers)).count, free.reduce(0) { $0 + $1.units.count })
-  }
-
-  private func solved(_ types: [String: ValueType], _ names: Set<String>, _ choices: [ChannelChoice: Int]) throws -> ChannelSolver {
-    var solver = ChannelSolver()
-    let constants = positionLists
-    for node in nodes {
-      let op = try OperatorRegistry.find(for: node, opset: opset)
-      var flow = ChannelFlow(node, types: types, parameters: names, constants: constants, opset: opset, choices: choices, solver: solver)
-      solver = ChannelSolver()
-      try op.channels(node, &flow)
-      solver = flow.finished()
-    }
-    for (ports, what) in [(inputs, "input"), (outputs, "output")] {
-      for port in ports {
-        for (axis, size) in (types[port.name]?.shape ?? []).enumerated() {
-          if let size = size.positions, size <= ChannelSolver.greatestAxis { solver.block(port.name, axis, size, "it is the model's \(what) '\(port.name)'") }
-        }
-      }
-    }
-    return solver
-  }
 
   /// The name of the first group of which each layer makes channels.
   func groupsByProducer() throws -> [String: String] {
@@ -98,5 +73,78 @@ extension Model {
       return "\(node.op) '\(layer)' makes and reads no channels that could be removed"
     }
     return mine.map(\.description).joined(separator: "\n")
+  }
+}
+
+/// Going through a model's nodes for what they say about channels.
+private struct ChannelPass {
+  private let model: Model
+  private let types: [String: ValueType]
+  private let names: Set<String>
+  private let constants: [String: [Int]]
+  /// The axes that could carry channels: those from which, over any ties, a layer that makes channels is reached.
+  let scope: Set<ChannelSolver.Axis>
+
+  init(_ model: Model, _ names: Set<String>) throws {
+    self.model = model
+    self.names = names
+    types = try model.shapes()
+    constants = model.positionLists
+    var solver = ChannelSolver()
+    for node in model.nodes { solver = try Self.told(node, model, types, names, constants, [:], isCoarse: true, consume solver) }
+    scope = solver.scopeOfProducers()
+  }
+
+  private static func told(
+    _ node: Node, _ model: Model, _ types: [String: ValueType], _ names: Set<String>, _ constants: [String: [Int]],
+    _ choices: [ChannelChoice: Int], isCoarse: Bool, _ solver: consuming ChannelSolver
+  ) throws -> ChannelSolver {
+    let op = try OperatorRegistry.find(for: node, opset: model.opset)
+    var flow = ChannelFlow(
+      node, types: types, parameters: names, constants: constants, opset: model.opset, choices: choices, isCoarse: isCoarse, solver: consume solver)
+    try op.channels(node, &flow)
+    return (consume flow).finished()
+  }
+
+  func size(_ name: String, _ axis: Int) -> Int { types[name]?.shape?[axis].positions ?? 0 }
+
+  /// Returns what all nodes say but those that leave a choice, and the positions of these.
+  func withoutReshapes() throws -> (ChannelSolver, open: [Int]) {
+    var solver = ChannelSolver(scope: scope), open: [Int] = []
+    for (index, node) in model.nodes.enumerated() {
+      if node.op == "Reshape", node.domain.isEmpty {
+        var alone = ChannelSolver(scope: scope)
+        alone = try Self.told(node, model, types, names, constants, [:], isCoarse: false, consume alone)
+        if !alone.choices.isEmpty {
+          open.append(index)
+          continue
+        }
+      }
+      solver = try Self.told(node, model, types, names, constants, [:], isCoarse: false, consume solver)
+    }
+    block(&solver)
+    return (solver, open)
+  }
+
+  /// Adds what the nodes at `positions` say.
+  func applied(
+    to solver: consuming ChannelSolver, _ positions: [Int], _ choices: [ChannelChoice: Int], withEnds: Bool = false
+  ) throws -> ChannelSolver {
+    for index in positions {
+      solver = try Self.told(model.nodes[index], model, types, names, constants, choices, isCoarse: false, consume solver)
+    }
+    if withEnds { block(&solver) }
+    return solver
+  }
+
+  /// Inputs and outputs of the model stay as they are.
+  private func block(_ solver: inout ChannelSolver) {
+    for (ports, what) in [(model.inputs, "input"), (model.outputs, "output")] {
+      for port in ports {
+        for (axis, size) in (types[port.name]?.shape ?? []).enumerated() {
+          if let size = size.positions, size <= ChannelSolver.greatestAxis { solver.block(port.name, axis, size, "it is the model's \(what) '\(port.name)'") }
+        }
+      }
+    }
   }
 }

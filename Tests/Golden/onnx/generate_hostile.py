@@ -80,6 +80,8 @@ CASES = {
     "external_overflow": model(initializers=[outside("some.data", offset=(1 << 63) - 1, length=48)]),
     "external_negative": model(initializers=[outside("some.data", offset=-1, length=48)]),
     "external_short": model(initializers=[outside("some.data", length=40)]),
+    "external_own": model(initializers=[outside("", offset=0, length=48)]),
+    "large_short": model(initializers=[weight(dims=[32, 64], raw_data=bytes(8191))]),
     "external_nothing": model(initializers=[weight(raw_data=None, data_location=T.EXTERNAL)]),
     "cycle": model([node("Add", ["x", "b"], ["a"]), node("Relu", ["a"], ["b"]), node("MatMul", ["b", "w"], ["y"])]),
     "itself": model([node("Add", ["x", "y"], ["y"])], []),

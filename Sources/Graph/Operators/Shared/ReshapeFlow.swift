@@ -26,6 +26,7 @@ extension ChannelFlow {
       right.removeLast(y)
       number += 1
     }
+    if !left.isEmpty, !right.isEmpty { joinEnds(left, right, number) }
   }
 
   /// An axis, or a factor of one: a size such as "4*N" is N times 4.
@@ -80,16 +81,37 @@ extension ChannelFlow {
       divide(.input(0), left[0], into: .output(0), right, number)
     } else if right.count == 1 {
       divide(.output(0), right[0], into: .input(0), left, number)
+    } else {
+      joinEnds(left, right, number)
+    }
+  }
+
+  /// Ties the first axes, or the last, of two lists of axes that have nothing else in common: where one size divides the
+  /// other, a position of the shorter axis is a run of positions of the longer one (of the last axes: each so many).
+  private mutating func joinEnds(_ left: [Piece], _ right: [Piece], _ number: Int) {
+    var ends: [(a: Piece, b: Piece, isFirst: Bool)] = []
+    for (a, b, isFirst) in [(left[0], right[0], true), (left[left.count - 1], right[right.count - 1], false)] {
+      guard let x = a.size.value, let y = b.size.value, x > 0, y > 0, x % y == 0 || y % x == 0, max(x, y) <= ChannelSolver.greatestAxis else { continue }
+      ends.append((a, b, isFirst))
+    }
+    guard !ends.isEmpty else { return }
+    for chosen in choice(number, among: ends.count, at: .input(0), axis: ends[0].a.axis) {
+      let (a, b, isFirst) = ends[chosen]
+      guard let x = a.size.value, let y = b.size.value else { continue }
+      let all = Array(0..<max(x, y))
+      func positions(_ size: Int) -> [Int] { all.map { isFirst ? $0 / (all.count / size) : $0 % size } }
+      tie(.input(0), axis: a.axis, at: positions(x), .output(0), axis: b.axis, at: positions(y))
     }
   }
 
   /// Ties an axis with one of the axes that it is divided into.
   private mutating func divide(_ whole: Place, _ piece: Piece, into place: Place, _ pieces: [Piece], _ number: Int) {
     guard let size = piece.size.value, size <= ChannelSolver.greatestAxis else { return }
-    let chosen = choice(number, among: pieces.count, at: whole, axis: piece.axis)
-    let carrier = pieces[chosen], count = carrier.size.value ?? 1
-    let inner = pieces[(chosen + 1)...].reduce(1) { $0 * ($1.size.value ?? 1) }
     let positions = Array(0..<size)
-    tie(whole, axis: piece.axis, at: positions, place, axis: carrier.axis, at: positions.map { $0 / inner % count })
+    for chosen in choice(number, among: pieces.count, at: whole, axis: piece.axis) {
+      let carrier = pieces[chosen], count = carrier.size.value ?? 1
+      let inner = pieces[(chosen + 1)...].reduce(1) { $0 * ($1.size.value ?? 1) }
+      tie(whole, axis: piece.axis, at: positions, place, axis: carrier.axis, at: positions.map { $0 / inner % count })
+    }
   }
 }
