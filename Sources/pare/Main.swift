@@ -1,11 +1,13 @@
 import ArgumentParser
 import Glibc
+import Scripting
 import Support
 
 /// The entry point: hands scripts, chunks and the prompt to `RunCommand`, everything else to the command named.
 @main
 struct Main {
   static func main() {
+    PipedOutput.gather()
     let arguments = Pare.rewritten(Array(CommandLine.arguments.dropFirst()))
     do {
       var command = try Pare.parseAsRoot(arguments)

@@ -12,6 +12,9 @@ typedef unsigned char (*pare_key_function)(EditLine *, int);
 static inline EditLine *pare_edit_new(const char *program) { return el_init(program, stdin, stdout, stderr); }
 static inline void pare_edit_prompt(EditLine *edit, pare_prompt_function prompt) { el_set(edit, EL_PROMPT, prompt); }
 static inline void pare_edit_emacs(EditLine *edit) { el_set(edit, EL_EDITOR, "emacs"); }
+static inline void pare_edit_prepare(EditLine *edit) { el_set(edit, EL_PREP_TERM, 1); }
+// Swift 6 may not touch `stdout`.
+static inline void pare_gather_output(void) { setvbuf(stdout, NULL, _IOFBF, 1 << 16); }
 static inline void pare_edit_reader(EditLine *edit, pare_read_function reader) { el_wset(edit, EL_GETCFN, reader); }
 static inline void pare_edit_key(EditLine *edit, const char *name, const char *help, const char *key, pare_key_function run) {
   el_set(edit, EL_ADDFN, name, help, run);

@@ -66,6 +66,8 @@ final class LineEditor {
     free(prompt)
     prompt = strdup(text)
     fflush(nil)
+    // libedit shows the prompt first, and what is typed between that and its change of the terminal's mode would be lost.
+    pare_edit_prepare(edit)
     var count: Int32 = 0
     guard let line = el_gets(edit, &count), count > 0 else {
       guard Interrupt.isRequested else { return .end }
