@@ -14,7 +14,10 @@ static inline void pare_edit_prompt(EditLine *edit, pare_prompt_function prompt)
 static inline void pare_edit_emacs(EditLine *edit) { el_set(edit, EL_EDITOR, "emacs"); }
 static inline void pare_edit_prepare(EditLine *edit) { el_set(edit, EL_PREP_TERM, 1); }
 // Swift 6 may not touch `stdout`.
-static inline void pare_gather_output(void) { setvbuf(stdout, NULL, _IOFBF, 1 << 16); }
+static inline void pare_gather_output(void) {
+  static char buffer[1 << 16];  // without one of the caller's, glibc keeps to its own size
+  setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+}
 static inline void pare_edit_reader(EditLine *edit, pare_read_function reader) { el_wset(edit, EL_GETCFN, reader); }
 static inline void pare_edit_key(EditLine *edit, const char *name, const char *help, const char *key, pare_key_function run) {
   el_set(edit, EL_ADDFN, name, help, run);
