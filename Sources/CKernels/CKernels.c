@@ -40,14 +40,14 @@ void pare_parallel(void (*body)(void *, intptr_t, intptr_t), void *context, intp
 static _Thread_local cpu_set_t worker_set;
 static _Thread_local int has_workers;
 
-// Gives each worker a processor of its own. Without that a worker may stay queued behind the caller that spins for it,
-// on one processor, while another is idle: measured, a training step of a small network took 25 times as long. The
-// caller itself stays free, since what it starts (a compiler, a shell) inherits its processors.
 typedef struct {
   cpu_set_t allowed;
   int *chosen;  // by worker: its processor
 } pin_task;
 
+// Gives each worker a processor of its own. Without that a worker may stay queued behind the caller that spins for it,
+// on one processor, while another is idle: measured, a training step of a small network took 25 times as long. The
+// caller itself stays free, since what it starts (a compiler, a shell) inherits its processors.
 static void pin_worker(void *data) {
   int part = omp_get_thread_num();
   if (part == 0) return;

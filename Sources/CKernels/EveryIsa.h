@@ -31,14 +31,15 @@
 #undef K_LANES
 #pragma clang attribute pop
 
-#define DISPATCH(name, ...)                                    \
+#define DISPATCH_AT(level, name, ...)                          \
   do {                                                         \
-    switch (pare_isa_level()) {                                \
+    switch (level) {                                           \
       case PARE_ISA_AVX512: return name##_avx512(__VA_ARGS__); \
       case PARE_ISA_AVX2: return name##_avx2(__VA_ARGS__);     \
       default: return name##_portable(__VA_ARGS__);            \
     }                                                          \
   } while (0)
 #else
-#define DISPATCH(name, ...) return name##_portable(__VA_ARGS__)
+#define DISPATCH_AT(level, name, ...) return name##_portable(__VA_ARGS__)
 #endif
+#define DISPATCH(name, ...) DISPATCH_AT(pare_isa_level(), name, __VA_ARGS__)

@@ -17,19 +17,6 @@ static intptr_t widest(intptr_t outputs) { return (outputs + WIDEST_PANEL - 1) /
 
 intptr_t pare_gemm_packed_count(intptr_t inner, intptr_t outputs) { return HEADER + widest(outputs) * inner; }
 
-#if defined(__x86_64__)
-#define DISPATCH_AT(level, name, ...)                          \
-  do {                                                         \
-    switch (level) {                                           \
-      case PARE_ISA_AVX512: return name##_avx512(__VA_ARGS__); \
-      case PARE_ISA_AVX2: return name##_avx2(__VA_ARGS__);     \
-      default: return name##_portable(__VA_ARGS__);            \
-    }                                                          \
-  } while (0)
-#else
-#define DISPATCH_AT(level, name, ...) return name##_portable(__VA_ARGS__)
-#endif
-
 static pare_isa level_of(const float *packed) {
   int32_t level;
   __builtin_memcpy(&level, packed, sizeof level);
