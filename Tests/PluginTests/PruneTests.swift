@@ -55,12 +55,12 @@ import Testing
     #expect(try pruned.weight("skip.weight").floats() == model.weight("skip.weight").floats())
   }
 
-  /// Models as exporters write them: a batch of one, several inputs, some of them indices.
+  /// Models as exporters write them: a batch of one, free sizes of images, several inputs, some of them indices.
   @Test func prunesWhateverInputsThereAre() throws {
     let network = try NN.sequential(
       [NN.conv2d(inChannels: 3, outChannels: 8, kernel: 3, name: "a"), NN.relu(), NN.conv2d(inChannels: 8, outChannels: 4, kernel: 3, name: "b"), NN.globalAvgpool()],
       input: [3, 16, 16], seed: 1)
-    let shapes: [[Dimension]] = [[1, 3, 16, 16], [.symbol("N"), 3, 16, 16]]
+    let shapes: [[Dimension]] = [[1, 3, 16, 16], [.symbol("N"), 3, .symbol("H"), .symbol("W")], [2, 3, .symbol("H"), 16]]
     for shape in shapes {
       var model = network
       model.inputs[0].type.shape = shape

@@ -39,7 +39,6 @@ public struct Prune: CompressionMethod {
   public var needs: Statistics { criterion.needs }
 
   public func apply(_ model: Model, _ context: Context) throws -> Model {
-    let whole = try model.cost()
     var current = model
     for step in 0...steps {
       if step > 0, epochs > 0 {
@@ -53,7 +52,7 @@ public struct Prune: CompressionMethod {
       }
       let isLast = step == steps
       if fraction == 0, !isLast { continue }
-      let amounts = fraction == 1 ? options : options.scaled(fraction, of: whole)
+      let amounts = fraction == 1 ? options : try options.scaled(fraction, of: model.cost())
       let cut = try Cut(current, amounts, criterion, allocation, context)
       let before = current
       current = try cut.applied(to: current, isFinal: isLast)

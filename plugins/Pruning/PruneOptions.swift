@@ -111,24 +111,24 @@ struct PruneOptions: Sendable {
     return result
   }
 
-  /// The same amounts at an earlier point of a schedule.
-  func scaled(_ fraction: Double, of whole: Cost) -> PruneOptions {
+  /// The same amounts at an earlier point of a schedule. Only a budget asks for the cost of the whole model.
+  func scaled(_ fraction: Double, of whole: @autoclosure () throws -> Cost) throws -> PruneOptions {
     var options = self
-    options.amount = amount?.scaled(fraction, of: whole)
-    options.own = own.mapValues { $0.scaled(fraction, of: whole) }
+    options.amount = try amount?.scaled(fraction, of: whole())
+    options.own = try own.mapValues { try $0.scaled(fraction, of: whole()) }
     return options
   }
 }
 
 extension Amount {
-  func scaled(_ fraction: Double, of whole: Cost) -> Amount {
+  func scaled(_ fraction: Double, of whole: @autoclosure () throws -> Cost) throws -> Amount {
     switch self {
     case .sparsity(let ratio): return .sparsity(ratio * fraction)
     case .threshold(let limit): return .threshold(limit * fraction)
     case .percentile(let percent): return .percentile(percent * fraction)
     case .budget(var budget):
       // As an absolute amount, since the model that the share is of gets smaller on the way.
-      let total = Double(budget.quantity.value(of: whole))
+      let total = try Double(budget.quantity.value(of: whole()))
       let final = budget.limit <= 1 ? budget.limit * total : budget.limit
       budget.limit = max(total - (total - final) * fraction, 1.000001)
       return .budget(budget)
