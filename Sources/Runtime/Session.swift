@@ -211,22 +211,11 @@ extension Session {
     }
   }
 
-  /// Inputs of the declared shapes where none are given: floats from N(0, 1), integers 0...49, booleans true.
+  /// Inputs of the declared shapes where none are given: floats from N(0, 1), booleans true, integers that the tables which
+  /// they index have, 0 or 1 where they index none.
   public func syntheticInputs(seed: UInt64 = 0) throws -> [String: Tensor] {
-    var result: [String: Tensor] = [:]
-    for (port, shape) in zip(model.inputs, declared) {
-      let stream = Philox.stream(named: port.name)
-      switch port.type.dtype {
-      case .bool: result[port.name] = try Tensor.ones(shape, .bool)
-      case let dtype where dtype.isFloating:
-        result[port.name] = try Tensor.randn(shape, seed: seed, stream: stream, dtype: .f32).converted(to: dtype)
-      case let dtype:
-        var source = RandomSource(seed: seed, stream: stream)
-        let values = (0..<shape.count).map { _ in Int64(source.integer(below: 50)) }
-        result[port.name] = try Tensor(values, shape: shape).converted(to: dtype)
-      }
-    }
-    return result
+    try model.syntheticInputs(
+      Dictionary(zip(model.inputs.map(\.name), declared), uniquingKeysWith: { first, _ in first }), seed: seed)
   }
 
   /// Times runs of the whole model on synthetic inputs, copying inputs in and outputs out included.

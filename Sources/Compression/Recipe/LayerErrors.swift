@@ -78,8 +78,8 @@ extension Context {
   /// the largest difference of each layer for the report, and refuses a cut that computes something else.
   ///
   /// - Parameters:
-  ///   - kept: for layers whose output channels (axis 1) were cut: which of them are left, ascending. Layers whose shape
-  ///     changed and that are not named here are compared through the layers that read them.
+  ///   - kept: for layers whose output channels were cut: which of them are left, ascending; their axis is the one whose
+  ///     size changed. Layers whose shape changed otherwise are compared through the layers that read them.
   ///   - tolerance: of the difference relative to the layer's largest value.
   /// - Throws: `internal`, naming the layer, when the two differ by more.
   public func checkShrunk(
@@ -93,8 +93,11 @@ extension Context {
     let ports = zip(masked.outputs, shrunk.outputs).map { ($0.name, $1.name) }
     for (name, other) in taps.map({ ($0, $0) }) + ports {
       guard var full = expected[name], let cut = got[other] else { continue }
-      if full.shape != cut.shape, let channels = kept[name], full.rank > 1 {
-        full = try full.gather(axis: 1, indices: Tensor(channels.map(Int64.init), shape: Shape([channels.count])))
+      if let channels = kept[name], full.rank == cut.rank {
+        let changed = (0..<full.rank).filter { full.shape[$0] != cut.shape[$0] }
+        if changed.count == 1, cut.shape[changed[0]] == channels.count, (channels.last ?? 0) < full.shape[changed[0]] {
+          full = try full.gather(axis: changed[0], indices: Tensor(channels.map(Int64.init), shape: Shape([channels.count])))
+        }
       }
       guard full.shape == cut.shape, full.count > 0, full.dtype.isFloating else { continue }
       let difference = try (full - cut).abs().max().item(), scale = try full.abs().max().item()
@@ -110,8 +113,7 @@ extension Context {
 
   /// What two forms of a model are run on: a few calibration samples; without data, or for several inputs, synthetic ones.
   ///
-  /// Those are floats from N(0, 1), small integers, and true. Free sizes get numbers that the model runs with; a fixed
-  /// batch stays.
+  /// Free sizes get numbers that the model runs with; a fixed batch stays.
   func errorInputs(for model: Model, samples: Int) throws -> [String: Tensor] {
     if hasData, model.inputs.count == 1 {
       let x = try calibrationBatches(samples, size: samples)[0].x
@@ -121,48 +123,38 @@ extension Context {
     guard model.inputs.allSatisfy({ $0.type.shape != nil }) else {
       throw PareError(.argument, "the model's input sizes are not known", argument: "input", suggestion: "pass data=")
     }
+    let sizes = model.inputs.allSatisfy({ $0.hasFixedSizes }) ? [64] : [64, 224, 32]
     var failure: (any Error)?
-    for integers in [50, 2] {
-      for size in model.inputs.allSatisfy({ $0.hasFixedSizes }) ? [64] : [64, 224, 32] {
-        do {
-          let inputs = try syntheticInputs(for: model, batch: Swift.min(samples, 8), image: size, integers: integers)
-          _ = try LayerErrors.run(model, [], inputs)
-          return inputs
-        } catch let error {
-          if failure == nil { failure = error }
-          try Interrupt.check()
-        }
+    for size in sizes {
+      do {
+        let inputs = try model.syntheticInputs(syntheticShapes(of: model, batch: Swift.min(samples, 8), image: size), seed: seed)
+        // A sole size needs no trial.
+        if sizes.count > 1 { _ = try LayerErrors.run(model, [], inputs) }
+        return inputs
+      } catch let error {
+        if failure == nil { failure = error }
+        try Interrupt.check()
       }
-      if !model.inputs.contains(where: { !$0.type.dtype.isFloating }) { break }
     }
     throw failure ?? PareError(.internal, "no inputs were tried")
   }
 
-  /// - Parameters:
-  ///   - image: free sizes of inputs of four axes and more; others get 8.
-  ///   - integers: lie below this.
-  private func syntheticInputs(for model: Model, batch: Int, image: Int, integers: Int) throws -> [String: Tensor] {
-    var sizes: [String: Int] = [:], result: [String: Tensor] = [:]
-    for port in model.inputs {
-      let shape = try Shape((port.type.shape ?? []).enumerated().map { axis, dimension in
-        if let size = dimension.value { return size }
-        let symbol = "\(dimension)"
-        if let size = sizes[symbol] { return size }
-        sizes[symbol] = axis == 0 ? batch : port.type.shape?.count ?? 0 >= 4 ? image : 8
-        return sizes[symbol] ?? 1
-      })
-      let stream = Philox.stream(named: port.name)
-      if port.type.dtype.isFloating {
-        result[port.name] = try Tensor.randn(shape, seed: seed, stream: stream, dtype: .f32).converted(to: port.type.dtype)
-      } else if port.type.dtype == .bool {
-        result[port.name] = try Tensor.ones(shape, .bool)
-      } else {
-        var source = RandomSource(seed: seed, stream: stream)
-        let values = (0..<shape.count).map { _ in Int64(source.integer(below: integers)) }
-        result[port.name] = try Tensor(values, shape: shape).converted(to: port.type.dtype)
-      }
+  /// - Parameter image: free sizes of inputs of four axes and more; others get 8.
+  private func syntheticShapes(of model: Model, batch: Int, image: Int) throws -> [String: Shape] {
+    var sizes: [String: Int] = [:]
+    func size(_ dimension: Dimension, otherwise: Int) -> Int {
+      if let value = dimension.value { return value }
+      let known = sizes["\(dimension)"] ?? otherwise
+      sizes["\(dimension)"] = known
+      return known
     }
-    return result
+    var shapes: [String: Shape] = [:]
+    for port in model.inputs {
+      let dimensions = port.type.shape ?? []
+      shapes[port.name] = try Shape(
+        dimensions.enumerated().map { size($1, otherwise: $0 == 0 ? batch : dimensions.count >= 4 ? image : 8) })
+    }
+    return shapes
   }
 }
 
