@@ -82,8 +82,9 @@ let package = Package(
     tests("TensorTests", ["Support", "Tensor", "CKernels"]),
     tests("GraphTests", engine),
     tests("FormatsTests", engine + ["Formats", orderedCollections]),
-    // Mutated model files, for `make soak`.
-    .executableTarget(name: "ReaderFuzz", dependencies: engine + ["Formats"], path: "Tests/Fuzz"),
+    // Mutated model files, for `make soak`; with PARE_FUZZER and `--sanitize fuzzer` guided by what they reach.
+    .executableTarget(name: "ReaderFuzz", dependencies: engine + ["Formats"], path: "Tests/Fuzz",
+                      swiftSettings: Context.environment["PARE_FUZZER"] != nil ? [.define("GUIDED")] : []),
     .testTarget(name: "ConformanceTests", dependencies: engine + ["Formats", "Runtime", "TestSupport"], path: "Tests/Conformance",
                 exclude: ["cases.py", "mutate.py", "same_classes.py", "requirements.txt"]),
     tests("TrainingTests", engine + ["Formats", "Training"]),

@@ -28,7 +28,15 @@ static int32_t divide_up(int32_t a, int32_t b) { return (a + b - 1) / b; }
 static int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
 static int32_t larger(int32_t a, int32_t b) { return a > b ? a : b; }
 static int32_t output_blocks(const pare_block_layer *l) { return divide_up(l->outputs, OUTPUTS); }
-static int32_t bands(const pare_block_layer *l) { return divide_up(l->out_height, l->band_rows); }
+static int32_t bands(const pare_block_layer *l) { return l->shared ? l->shared : divide_up(l->out_height, l->band_rows); }
+
+// Where a band begins for a block of outputs. Two bands that share a row of tiles share out its blocks of outputs, so that
+// both have the same to do: seven rows are three and a half for each of two threads.
+static int32_t band_begin(const pare_block_layer *l, int32_t band, int32_t block) {
+  if (!l->shared) return band * l->band_rows;
+  int32_t down = divide_up(l->out_height, l->tile_rows), whole = band * down / l->shared, rest = band * down % l->shared;
+  return (whole + (block * l->shared < rest * output_blocks(l))) * l->tile_rows;
+}
 
 static intptr_t channel_elements(const pare_block_layer *l) { return (intptr_t)l->phases_y * l->phases_x * l->rows * l->pitch; }
 
@@ -40,7 +48,7 @@ static void set_band(pare_block_layer *l, int32_t tiles_down) {
 void pare_block_plan(pare_block_layer *l, int32_t threads) {
   l->plane_in = l->height * l->width;
   l->plane_out = l->out_height * l->out_width;
-  l->direct = 0;
+  l->direct = l->shared = 0;
   if (l->kernel_height == 1 && l->kernel_width == 1 && l->stride_x == 1 && l->stride_y == 1 && l->plane_in == l->plane_out
       && l->pad_top == 0 && l->pad_left == 0) {
     // No neighbours: the plane is one line, cut into rows of a tile.
@@ -67,7 +75,12 @@ void pare_block_plan(pare_block_layer *l, int32_t threads) {
   // As many bands as divide evenly among the threads, if there are rows enough; else the outputs are shared out.
   int32_t count = divide_up(down, tiles);
   if (count % threads != 0 && down >= threads * 2) count += threads - count % threads;
-  set_band(l, divide_up(down, smaller(count, down)));
+  count = smaller(count, down);
+  if (count == threads && down % threads != 0) l->shared = threads;
+  // What a band sees: with the rows of tiles that it shares.
+  int32_t most = divide_up(down, count);
+  for (int32_t b = 0; b < l->shared; b++) most = larger(most, divide_up((b + 1) * down, l->shared) - b * down / l->shared);
+  set_band(l, most);
   l->parts = (int64_t)bands(l) * l->groups % threads == 0 || (int64_t)bands(l) * l->groups >= 8 * threads
                      ? 1 : larger(1, smaller(threads, output_blocks(l)));
 }
@@ -139,7 +152,9 @@ static void workers(void *context, intptr_t begin, intptr_t end) {
     int64_t last = (worker + 1) * r->tasks / r->workers;
     for (int64_t task = worker * r->tasks / r->workers; task < last; task++) {
       int64_t rest = task;
-      intptr_t band = rest % bands(l) * l->band_rows;
+      int32_t index = (int32_t)(rest % bands(l));
+      // The last block begins first.
+      intptr_t band = band_begin(l, index, blocks);
       rest /= bands(l);
       intptr_t part = rest % l->parts;
       rest /= l->parts;
@@ -150,11 +165,11 @@ static void workers(void *context, intptr_t begin, intptr_t end) {
         else pack_plane(l, input + (intptr_t)c * l->plane_in, band, (float *)packed + c * channel_elements(l));
       }
       const char *source = l->direct ? (const char *)(input + band * l->pitch) : packed;
-      int32_t rows = smaller(l->band_rows, l->out_height - (int32_t)band);
       for (int32_t b = (int32_t)(part * blocks / l->parts); b < (part + 1) * blocks / l->parts; b++) {
         int64_t from = r->begins[group * blocks + b], count = r->begins[group * blocks + b + 1] - from;
         intptr_t first = group * l->outputs + (intptr_t)b * OUTPUTS, plane = (image * l->groups * l->outputs + first) * l->plane_out;
-        for (int32_t y = 0; y < rows; y += l->tile_rows)
+        int32_t rows = smaller(band_begin(l, index + 1, b), l->out_height) - (int32_t)band;
+        for (int32_t y = band_begin(l, index, b) - (int32_t)band; y < rows; y += l->tile_rows)
           for (int32_t x = 0; x < l->out_width; x += l->tile_columns) {
             intptr_t at = (band + y) * l->out_width + x;
             block_target t = {.output = r->output + plane + at,

@@ -117,8 +117,13 @@ extension Lowering {
       layouts = (try MemoryDescriptor(sizes.source, sourceType), try MemoryDescriptor(sizes.destination, type))
     }
     let source = try form(input, layouts.source, for: node.name).place
+    var reused: Place?
     let added = try residual.map { name -> Place in
       let value = try value(name)
+      if kernel.addsInPlace, isLastUse(name, value), let form = try formInPlace(value, layouts.destination, for: node.name) {
+        reused = form.place
+        return form.place
+      }
       guard let type = value.dtype.oneDNN else { throw PareError(.internal, "no such residual type") }
       let wanted: MemoryDescriptor
       if case .convolution = task.form { wanted = try layout(sizes.destination, type, kernel.destination) } else {
@@ -129,7 +134,7 @@ extension Lowering {
     let key = "\(node.inputs[1])@\(node.name)@\(kernelName(kernel))@\(kernel.packing)"
     let weights = try store.packed(key) { try kernel.prepare(task) }
     let result = try makeValue(chain.output)
-    let destination = Place.arena(newBuffer(layouts.destination.bytes))
+    let destination = reused ?? .arena(newBuffer(layouts.destination.bytes))
     let scratch = Place.arena(newBuffer(kernel.scratchBytes))
     result.forms = [Value.Form(layout: layouts.destination, place: destination)]
     let threads = Int32(clamping: options.threads)

@@ -338,7 +338,7 @@ extension Lowering {
   }
 
   /// The value's own buffer in `layout`, if it is there in it.
-  private func formInPlace(_ value: Value, _ layout: MemoryDescriptor, for name: String) throws -> Value.Form? {
+  func formInPlace(_ value: Value, _ layout: MemoryDescriptor, for name: String) throws -> Value.Form? {
     _ = try natural(value, for: name)
     return value.forms.first { form in
       guard case .arena = form.place else { return false }

@@ -79,6 +79,23 @@ import Testing
     #expect(try BuiltIns.apply("prune", ["sparsity": .number(0.5), "granularity": "filter"], to: model).weight("a.weight").shape == [4, 3, 3, 3])
   }
 
+  /// Attention has its channels last: `[positions, images, channels]`.
+  @Test func channelsMayBeTheLastAxis() throws {
+    let model = Model(
+      inputs: [Port("x", ValueType(.f32, [5, 2, 8]))], outputs: [Port("y", ValueType(.f32, nil))],
+      nodes: [
+        Node(name: "a", op: "MatMul", inputs: ["x", "first"], outputs: ["h"]),
+        Node(name: "r", op: "Relu", inputs: ["h"], outputs: ["g"]),
+        Node(name: "b", op: "MatMul", inputs: ["g", "second"], outputs: ["y"]),
+      ],
+      parameters: [
+        "first": Parameter("first", try Tensor.randn([8, 12], seed: 1)), "second": Parameter("second", try Tensor.randn([12, 8], seed: 2)),
+      ])
+    let pruned = try BuiltIns.apply("prune", ["sparsity": .number(0.5), "granularity": "neuron"], to: model)
+    #expect(try pruned.weight("first").shape == [8, 6])
+    #expect(try pruned.weight("second").shape == [6, 8])
+  }
+
   @Test(arguments: [0.25, 0.5, 0.6, 0.75])
   func filterRatioIsExactToOneFilter(ratio: Double) throws {
     let pruned = try BuiltIns.apply("prune", ["sparsity": .number(ratio), "granularity": "filter"], to: Zoo.cnn())

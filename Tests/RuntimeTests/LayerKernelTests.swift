@@ -83,6 +83,34 @@ import Testing
     }
   }
 
+  /// A residual that nobody reads later gives its memory to the sum; rows of tiles that threads share are computed once.
+  @Test(arguments: [1, 2, 3], [(1, 28), (3, 14), (3, 10)])
+  func residualsAreAddedInPlace(threads: Int, shape: (kernel: Int, size: Int)) throws {
+    for (kernel, block) in [(SparseConvolution.self as any LayerKernel.Type, 1), (BlockConvolution.self, 16)] {
+      var parameters = OrderedDictionary<String, Parameter>()
+      for name in ["w1", "w2", "w3"] {
+        let weights = try Self.sparse([64, 64, shape.kernel, shape.kernel], density: 0.25, block: block, seed: Philox.stream(named: name))
+        parameters[name] = Parameter(name, try CSRRepresentation(weights))
+      }
+      let pad = shape.kernel / 2, pads: [String: Attribute] = ["pads": .ints([pad, pad, pad, pad])]
+      let model = Model(
+        inputs: [Port("x", ValueType(.f32, [1, 64, .fixed(shape.size), .fixed(shape.size)]))], outputs: [Port("y", ValueType(.f32, nil))],
+        nodes: [
+          Node(name: "c1", op: "Conv", inputs: ["x", "w1"], outputs: ["a"], attributes: pads),
+          Node(name: "r1", op: "Relu", inputs: ["a"], outputs: ["b"]),
+          Node(name: "c2", op: "Conv", inputs: ["b", "w2"], outputs: ["c"], attributes: pads),
+          Node(name: "c3", op: "Conv", inputs: ["c", "w3"], outputs: ["d"], attributes: pads),
+          Node(name: "add", op: "Add", inputs: ["d", "b"], outputs: ["e"]),
+          Node(name: "pool", op: "GlobalAveragePool", inputs: ["e"], outputs: ["y"]),
+        ], parameters: parameters)
+      let session = try Session(model, threads: threads, kernels: [kernel], table: Self.eager())
+      let inputs = try session.syntheticInputs(seed: 2)
+      try expectSame(session, model, inputs)
+      #expect(try session.profile(inputs, runs: 1).filter { $0.implementation == kernel.name }.count == 3)
+      if shape.kernel == 1 { #expect(session.arenaBytes < 3 * 64 * shape.size * shape.size * 4) }
+    }
+  }
+
   /// The built-in table takes dense layers as they are, and very sparse ones by their own kernel; a mask changes nothing.
   @Test func zerosDecide() throws {
     func implementation(_ make: (Tensor) throws -> Parameter, density: Double) throws -> String {

@@ -11,8 +11,8 @@ typedef struct {
       dilation_x, pad_top, pad_left, out_height, out_width;
   // The blocking, from pare_block_plan: a tile has `tile_rows` times `tile_columns` positions, a band some rows of tiles whose inputs
   // are copied at once, split into one plane for each phase of the strides;
-  // `direct`: the inputs are read where they are.
-  int32_t tile_rows, tile_columns, band_rows, phases_y, phases_x, rows, pitch, parts, direct;
+  // `direct`: the inputs are read where they are. `shared`: so many bands, whose borders lie inside of a row of tiles.
+  int32_t tile_rows, tile_columns, band_rows, phases_y, phases_x, rows, pitch, parts, direct, shared;
   int32_t plane_in, plane_out;
 } pare_block_layer;
 

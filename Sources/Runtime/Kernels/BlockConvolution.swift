@@ -9,6 +9,7 @@ package struct BlockConvolution: LayerKernel {
   package static let name = "block16x1.f32"
   package var source: ImageLayout { .rowMajor }
   package var destination: ImageLayout { .rowMajor }
+  package var addsInPlace: Bool { true }
   package let scratchBytes: Int
   package let packing: String
   private let layer: pare_block_layer
@@ -34,7 +35,7 @@ package struct BlockConvolution: LayerKernel {
     limits = task.limits
     hasBias = task.bias != nil
     scratchBytes = Int(pare_block_scratch(&layer, Int32(clamping: task.threads)))
-    packing = "\(layer.tile_rows).\(layer.band_rows).\(layer.rows).\(layer.pitch).\(layer.parts).\(layer.direct)"
+    packing = "\(layer.tile_rows).\(layer.band_rows).\(layer.rows).\(layer.pitch).\(layer.parts).\(layer.direct).\(layer.shared)"
   }
 
   package func share(of task: LayerTask, _ table: BreakEvenTable) -> Double {

@@ -66,11 +66,11 @@ package enum ImageLayout: Sendable, Hashable {
   case channelBlocks
 }
 
-/// What one run works on. Buffers are aligned to 64 bytes and do not overlap.
+/// What one run works on. Buffers are aligned to 64 bytes and do not overlap, but for a residual in place.
 package struct LayerBuffers {
   package var source: UnsafeRawPointer
   package var destination: UnsafeMutableRawPointer
-  /// In the destination's layout; nil where the task has none.
+  /// In the destination's layout; nil where the task has none. It may be the destination where the kernel adds in place.
   package var residual: UnsafeRawPointer?
   /// `scratchBytes` of memory; what it holds is undefined.
   package var scratch: UnsafeMutableRawPointer
@@ -94,6 +94,8 @@ package protocol LayerKernel: Sendable {
   /// The layouts of an image that it reads and writes; a linear layer ignores them.
   var source: ImageLayout { get }
   var destination: ImageLayout { get }
+  /// Whether each element of a residual is read by whoever writes the result there, and before: the two may be one.
+  var addsInPlace: Bool { get }
   /// Bytes of memory that it needs during a run.
   var scratchBytes: Int { get }
   /// Names the packing that `prepare` makes, where it depends on more than the weights (threads, tile sizes).
@@ -115,6 +117,7 @@ package protocol LayerKernel: Sendable {
 extension LayerKernel {
   package var source: ImageLayout { .channelsLast }
   package var destination: ImageLayout { .channelsLast }
+  package var addsInPlace: Bool { false }
   package var scratchBytes: Int { 0 }
   package var packing: String { "" }
   package static var curves: [String] { [name] }

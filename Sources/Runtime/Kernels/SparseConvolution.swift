@@ -9,6 +9,7 @@ package struct SparseConvolution: LayerKernel {
   package static let name = "sparse.f32"
   package var source: ImageLayout { .rowMajor }
   package var destination: ImageLayout { .rowMajor }
+  package var addsInPlace: Bool { true }
   package let scratchBytes: Int
   package let packing: String
   private let layer: pare_sparse_layer

@@ -8,7 +8,7 @@ extension TrainingRun {
     _ model: Model, _ data: Dataset, _ options: TrainingOptions, _ rate: Double
   ) throws -> [String: String] {
     guard options.checkpoint != nil || options.resume != nil else { return [:] }
-    return [
+    var identity = [
       "model": try model.hash(), "data": data.name, "samples": "\(data.train.count)", "epochs": "\(options.epochs)",
       "batch": "\(options.batch)", "optimizer": options.optimizer, "lr": "\(rate)", "momentum": "\(options.momentum)",
       "nesterov": "\(options.nesterov)", "weight_decay": "\(options.weightDecay)", "schedule": options.schedule,
@@ -17,8 +17,10 @@ extension TrainingRun {
       "taps": options.loss.taps.joined(separator: " "), "accumulate": "\(options.accumulate)",
       "shuffle": "\(options.shuffle)", "precision": options.precision, "keep_f32": options.keepF32.sorted().joined(separator: " "),
       "ema": options.ema.map { "\($0)" } ?? "none", "early_stop": options.earlyStop?.text ?? "none",
-      "penalty": options.penalty?.name ?? "none",
     ]
+    // An option that came later is named only where it is used: checkpoints from before it go on.
+    identity["penalty"] = options.penalty?.name
+    return identity
   }
 
   func checkpoint() -> Checkpoint {
@@ -35,10 +37,10 @@ extension TrainingRun {
 
   func resume(from path: String) throws {
     let saved = try Checkpoint(path)
-    for (name, value) in identity.sorted(by: { $0.key < $1.key }) where saved.identity[name] != value {
+    for name in Set(identity.keys).union(saved.identity.keys).sorted() where saved.identity[name] != identity[name] {
       throw PareError(
         .argument, "resume: '\(name)' differs from the checkpoint's", argument: name,
-        expected: saved.identity[name] ?? "nothing", got: value, file: path)
+        expected: saved.identity[name] ?? "none", got: identity[name] ?? "none", file: path)
     }
     let position = saved.progress
     guard position.epoch <= options.epochs, position.batch <= batchesPerEpoch,
