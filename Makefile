@@ -41,7 +41,9 @@ install: build
 # Longer than a test may take: fuzzing, kill tests, sweeps.
 soak: build $(PYTHON)
 	swift build $(SWIFT_FLAGS) --product ReaderFuzz
-	PARE="$(CURDIR)/$(PARE)" PYTHON="$(CURDIR)/$(PYTHON)" FUZZ="$(CURDIR)/.build/release/ReaderFuzz" scripts/soak.sh
+	PARE_FUZZER=1 swift build -c release --sanitize fuzzer --scratch-path .build/fuzzer --product ReaderFuzz
+	PARE="$(CURDIR)/$(PARE)" PYTHON="$(CURDIR)/$(PYTHON)" FUZZ="$(CURDIR)/.build/release/ReaderFuzz" \
+	  GUIDED="$(CURDIR)/.build/fuzzer/release/ReaderFuzz" scripts/soak.sh
 
 clean:
 	rm -rf .build .venv .venv-conformance out

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Longer than a test may take. 100,000 random calls of all that Lua sees; a compress killed at 50 random moments goes on to
 # the same bits; a training killed at 20 random places gives the bits of an uninterrupted one; mutated model files: the
-# readers answer each with a model or an error, in time and within memory; networks of PyTorch's two exporters compute what
-# ONNX Runtime computes.
-#   make soak [COUNT=100000] [EXPORT_PYTHON=python with torch, onnxscript, onnxruntime]
+# readers answer each with a model or an error, in time and within memory, whether the mutations come by number or are
+# guided by coverage (their corpus stays in out/corpus); networks of PyTorch's two exporters compute what ONNX Runtime
+# computes, whole and with 30% of each layer cut.
+#   make soak [COUNT=100000] [FUZZ_SECONDS=1200] [EXPORT_PYTHON=python with torch, onnxscript, onnxruntime]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${PARE:?set by make soak}" "${PYTHON:?set by make soak}" "${FUZZ:?set by make soak}"
+: "${PARE:?set by make soak}" "${PYTHON:?set by make soak}" "${FUZZ:?set by make soak}" "${GUIDED:?set by make soak}"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -31,8 +32,17 @@ resume="$PWD/Tests/Contract/resume.sh"
 "$PYTHON" scripts/soak/fuzz.py "$FUZZ" "${COUNT:-100000}" out/finds "$scratch"/*.onnx "$scratch"/*.pare "$scratch"/*.safetensors \
   Tests/Golden/onnx/*.onnx
 
+for kind in onnx pare safetensors; do
+  mkdir -p "out/corpus/$kind" "out/finds/$kind" "$scratch/seeds/$kind"
+  find "$scratch" Tests/Golden/onnx -maxdepth 1 -name "*.$kind" -exec cp {} "$scratch/seeds/$kind" \;
+  # A file that is found ends it, and is kept.
+  PARE_FUZZ="$kind:$scratch" "$GUIDED" "out/corpus/$kind" "$scratch/seeds/$kind" -max_total_time="${FUZZ_SECONDS:-1200}" \
+    -max_len=65536 -timeout=5 -rss_limit_mb=1500 -malloc_limit_mb=128 -artifact_prefix="out/finds/$kind/"
+done
+
 if [ -n "${EXPORT_PYTHON:-}" ]; then
-  "$EXPORT_PYTHON" scripts/soak/exports.py "$PARE"
+  "$EXPORT_PYTHON" scripts/soak/exports.py "$PARE" --folder "$scratch/exports"
+  "$EXPORT_PYTHON" scripts/soak/cuts.py "$PARE" "$scratch/exports"
 else
   echo "the exporters' networks are left out: EXPORT_PYTHON names a Python with torch, torchvision, onnx, onnxscript and onnxruntime"
 fi

@@ -86,14 +86,44 @@ import Testing
       nodes: [
         Node(name: "a", op: "MatMul", inputs: ["x", "first"], outputs: ["h"]),
         Node(name: "r", op: "Relu", inputs: ["h"], outputs: ["g"]),
-        Node(name: "b", op: "MatMul", inputs: ["g", "second"], outputs: ["y"]),
+        Node(name: "b", op: "MatMul", inputs: ["g", "second"], outputs: ["z"]),
+        // As the mask of attention: what is infinite in both forms does not differ.
+        Node(name: "mask", op: "Where", inputs: ["seen", "z", "none"], outputs: ["y"]),
       ],
       parameters: [
+        "seen": Parameter("seen", try Tensor([true, false, true, true, true, true, true, false], shape: [8]), isTrainable: false),
+        "none": Parameter("none", try Tensor([-Float.infinity], shape: [1]), isTrainable: false),
         "first": Parameter("first", try Tensor.randn([8, 12], seed: 1)), "second": Parameter("second", try Tensor.randn([12, 8], seed: 2)),
       ])
     let pruned = try BuiltIns.apply("prune", ["sparsity": .number(0.5), "granularity": "neuron"], to: model)
     #expect(try pruned.weight("first").shape == [8, 6])
     #expect(try pruned.weight("second").shape == [6, 8])
+  }
+
+  /// Weights of transposed convolutions are `[in, out, ...]`; groups of them stay as they are.
+  @Test func transposedConvolutionsHaveFilters() throws {
+    func network(groups: Int) throws -> Model {
+      try NN.sequential(
+        [
+          NN.convTranspose(inChannels: 6, outChannels: 8, kernel: [4, 4], stride: [2], padding: [1], groups: groups, name: "up"), NN.relu(),
+          NN.conv2d(inChannels: 8, outChannels: 3, kernel: 3, padding: 1, name: "last"),
+        ], input: [6, 5, 5], seed: 4)
+    }
+    let model = try network(groups: 1)
+    let pruned = try BuiltIns.apply("prune", ["sparsity": .number(0.5), "granularity": "filter"], to: model)
+    #expect(try pruned.weight("up.weight").shape == [6, 4, 4, 4])
+    #expect(try pruned.weight("last.weight").shape == [3, 4, 3, 3])
+    // The filters of the largest norms stay.
+    let norms = try model.weight("up.weight").abs().sum(axes: [0, 2, 3]).floats()
+    let best = norms.indices.sorted { norms[$0] > norms[$1] }.prefix(4).sorted()
+    let kept = try model.weight("up.weight").gather(axis: 1, indices: Tensor(best.map(Int64.init), shape: [4]))
+    #expect(try pruned.weight("up.weight").largestDifference(from: kept) == 0)
+    let masked = try BuiltIns.apply("prune", ["sparsity": .number(0.5)], to: model)
+    #expect(try masked.zeros(of: "up.weight").count { $0 } == 6 * 8 * 16 / 2)
+    let x = try Tensor.randn([2, 6, 5, 5], seed: 1)
+    let integers = try BuiltIns.apply("quantize", ["weights": ["bits": 8]], to: model)
+    #expect(try integers(x).largestDifference(from: model(x)) < 0.05)
+    #expect(BuiltIns.code { _ = try BuiltIns.apply("prune", ["sparsity": .number(0.5), "granularity": "filter"], to: network(groups: 2)) } == .nothingChanged)
   }
 
   @Test(arguments: [0.25, 0.5, 0.6, 0.75])

@@ -115,6 +115,7 @@ public struct Factorize: CompressionMethod {
   private func outcome(of view: LayerView, in model: Model) throws -> Outcome {
     if keep.contains(view.name) { return .left("kept as asked") }
     if let scope, !scope.contains(view.name) { return .left("outside the scope asked for") }
+    if view.op == "ConvTranspose" { return .left("factors of transposed convolutions are not there") }
     let value = try model.parameter(named: view.weightName).value
     guard value is DenseRepresentation else { return .left("its weight is \(value.label); factors would break that") }
     if model.nodes.count(where: { $0.inputs.contains(view.weightName) }) > 1 { return .left("its weight is shared") }

@@ -47,7 +47,7 @@ struct LayerSpace {
       }
     }
     if parts.contains(.ranks) {
-      for view in views where view.weight.shape.dropFirst(2).allSatisfy({ $0 == 1 }) && view.groups == 1 {
+      for view in views where view.op != "ConvTranspose" && view.weight.shape.dropFirst(2).allSatisfy({ $0 == 1 }) && view.groups == 1 {
         choices["\(view.name).rank"] = ranks.map(Value.number)
       }
     }

@@ -4,9 +4,10 @@
     cuts.py PARE FOLDER [NAME...] [--share 0.3] [--granularity filter|neuron]
 
 FOLDER holds what exports.py exports: NAME-EXPORTER-BATCH.onnx with its inputs in NAME.pt. Convolutional networks lose
-filters; those without a filter to lose lose neurons: heads and inner widths of attention. The masked and the shrunk model
-are run in ONNX Runtime and must agree within 1e-5, and Pare's interpreter must give the same within 1e-4. Prints, for
-each file, what was cut, and each layer that was left alone with its reason, counted by reason.
+filters; those without a filter to lose lose neurons: heads and inner widths of attention; those without either (a recurrent
+layer and its classifier) stay whole, which is said. The masked and the shrunk model are run in ONNX Runtime and must agree
+within 1e-5, and Pare's interpreter must give the same within 1e-4. Prints, for each file, what was cut, and each layer that
+was left alone with its reason, counted by reason.
 """
 import argparse
 import collections
@@ -32,7 +33,11 @@ local shrunk, used
 for _, kind in ipairs(kinds) do
   local ok, result = pcall(cut, kind, true)
   if ok then shrunk, used = result, kind break end
-  if kind == kinds[#kinds] then error(result) end
+  if kind == kinds[#kinds] then
+    if result.code ~= "nothing_changed" then error(result) end
+    print("nothing", tostring(result.message))
+    os.exit(0)
+  end
 end
 shrunk.model:save(folder .. "/shrunk.onnx")
 cut(used, false).model:save(folder .. "/masked.onnx")
@@ -90,6 +95,9 @@ def main():
                 file.write(CHUNK)
             try:
                 lines = run([options.pare, "--quiet", script, path, options.share, folder, options.granularity or ""]).splitlines()
+                if lines[0].startswith("nothing"):
+                    print(f"{name:44} ok   {lines[0]}", flush=True)
+                    continue
                 feeds, masked = outputs(f"{folder}/masked.onnx", values)
                 _, shrunk = outputs(f"{folder}/shrunk.onnx", values)
                 arguments = []

@@ -52,11 +52,22 @@ extension Context {
   ///   - samples: how many training samples.
   ///   - batch: how many are run at once. `.gradientSquared` runs them one by one.
   /// - Returns: one view per layer, in graph order.
-  /// - Throws: `not_found` for a layer that is not there, `unsupported` for one without a weight.
+  /// - Throws: `not_found` for a layer that is not there, `unsupported` for one without a weight, and for the hessian of a
+  ///   transposed convolution; where no layers are named, those are left out.
   public func statistics(
     of model: Model, needs: Statistics, layers: [String]? = nil, samples: Int = 512, batch: Int = 64
   ) throws -> [LayerView] {
-    let views = try model.layerViews(layers, declared: needs)
+    var views = try model.layerViews(layers, declared: needs)
+    if needs.contains(.hessian) {
+      views = try views.filter { view in
+        guard view.op == "ConvTranspose" else { return true }
+        guard layers == nil else {
+          throw PareError(.unsupported, "the hessian of a transposed convolution", layer: view.name, op: view.op)
+        }
+        skip(view.name, "transposed convolutions have no hessian here")
+        return false
+      }
+    }
     guard !needs.isEmpty, !views.isEmpty else { return views }
     var collector = StatisticsCollector(model, views, needs)
     if needs.contains(.gradient) || needs.contains(.gradientSquared) {

@@ -8,7 +8,7 @@ import Tensor
 /// graph; `stored(_:)` takes a tensor of that shape back to the graph's layout.
 public struct LayerView: Sendable {
   public let name: String
-  /// The ONNX operator: `Conv`, `Gemm`, `MatMul`.
+  /// The ONNX operator: `Conv`, `ConvTranspose`, `Gemm`, `MatMul`.
   public let op: String
   /// The graph's node, with its attributes (strides, pads).
   public let node: Node
@@ -29,7 +29,7 @@ public struct LayerView: Sendable {
   public var units: Int
   /// The name of the channel group that the layer's outputs belong to.
   public let group: String?
-  /// True when the graph holds the weight as `[in, out]`.
+  /// True when the graph holds the weight as `[in, out, ...]`.
   public let isTransposed: Bool
 
   let declared: Statistics

@@ -19,7 +19,7 @@ extension Model {
         guard try weightLayout(of: node) != nil else {
           throw PareError(
             .unsupported, "\(node.op) '\(name)' has no weight that a method could work on",
-            expected: "a Conv, Gemm or MatMul whose second input is a parameter", layer: name, op: node.op)
+            expected: "a Conv, ConvTranspose (of one group), Gemm or MatMul whose second input is a parameter", layer: name, op: node.op)
         }
       }
       return try nodes.filter { wanted.contains($0.name) }.compactMap { try view(of: $0, declared, owners) }
@@ -40,6 +40,10 @@ extension Model {
     guard let weight = node.input(1), let parameter = parameters[weight], parameter.isTrainable else { return nil }
     switch node.op {
     case "Conv": return parameter.shape.rank >= 3 ? (weight, false) : nil
+    // [in, out, ...kernel]; several groups would be interleaved.
+    case "ConvTranspose":
+      guard parameter.shape.rank >= 3, try node.int("group", default: 1) == 1 else { return nil }
+      return (weight, true)
     case "Gemm": return parameter.shape.rank == 2 ? (weight, try node.int("transB", default: 0) == 0) : nil
     case "MatMul": return parameter.shape.rank == 2 ? (weight, true) : nil
     default: return nil

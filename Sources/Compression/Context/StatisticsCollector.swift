@@ -83,14 +83,14 @@ struct StatisticsCollector {
     for index in layers.indices {
       let layer = layers[index]
       if needs.contains(.activation), let value = taps[layer.output] {
-        let axis = layer.node.op == "Conv" ? 1 : value.rank - 1
+        let axis = layer.node.op.hasPrefix("Conv") ? 1 : value.rank - 1
         layers[index].sums.add(try value.sum(along: axis))
         layers[index].absolutes.add(try value.abs().sum(along: axis))
         layers[index].zeros.add(try value.eq(0).converted(to: .f32).sum(along: axis))
         layers[index].outputCount += value.count / max(1, value.shape[axis])
       }
       guard !needs.isDisjoint(with: [.input, .hessian]), let value = taps[layer.input] else { continue }
-      let axis = layer.node.op == "Conv" ? 1 : value.rank - 1
+      let axis = layer.node.op.hasPrefix("Conv") ? 1 : value.rank - 1
       layers[index].squares.add(try (value * value).sum(along: axis))
       layers[index].inputCount += value.count / max(1, value.shape[axis])
       if needs.contains(.hessian) {

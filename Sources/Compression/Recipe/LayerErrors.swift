@@ -100,7 +100,10 @@ extension Context {
         }
       }
       guard full.shape == cut.shape, full.count > 0, full.dtype.isFloating else { continue }
-      let difference = try (full - cut).abs().max().item(), scale = try full.abs().max().item()
+      // Infinities are masks of attention; equal ones do not differ.
+      let none = try Tensor.zeros([], full.dtype)
+      let difference = try Tensor.where(full.eq(cut), none, (full - cut).abs()).max().item()
+      let scale = try Tensor.where(full.isFinite(), full.abs(), none).max().item()
       let check = ShrunkCheck(layer: name, difference: difference, relative: difference / Swift.max(scale, 1e-6))
       if !record.shrunk.contains(where: { $0.layer == name }) { record.shrunk.append(check) }
       guard check.relative <= tolerance else {
