@@ -5,7 +5,7 @@ import Support
 ///
 /// The number of the mutation at hand stands in `folder`/number, and its file in `folder` beside it, so that whoever
 /// started this knows which one ended it. A file that takes more than 4 times its size and 64 MB of memory is counted; one
-/// that takes longer than 5 seconds ends the process.
+/// that takes more than 5 seconds of the processor ends the process.
 ///
 /// - Returns: whether all kept within their memory.
 func readMutations(_ numbers: Range<Int>, of paths: [String], in folder: String) throws -> Bool {
@@ -21,14 +21,14 @@ func readMutations(_ numbers: Range<Int>, of paths: [String], in folder: String)
     try Data("\(number)".utf8).write(to: URL(fileURLWithPath: "\(folder)/number"))
     let before = Memory.resident()
     Memory.forgetPeak()
-    alarm(5)
+    Processor.allow(seconds: 5)
     do {
       try inspect(file, kind)
       taken += 1
     } catch is PareError {
       refused += 1
     }
-    alarm(0)
+    Processor.allow(seconds: 0)
     let growth = Memory.peak() - before
     if growth > 4 * mutated.count + 64 << 20 {
       greedy += 1
@@ -49,4 +49,12 @@ private enum Memory {
   static func peak() -> Int { field("VmHWM:") }
   /// Lets the peak begin anew.
   static func forgetPeak() { try? Data("5".utf8).write(to: URL(fileURLWithPath: "/proc/self/clear_refs")) }
+}
+
+private enum Processor {
+  /// Ends the process by SIGPROF after so much work; 0: never. A busy machine does not count.
+  static func allow(seconds: Int) {
+    var timer = itimerval(it_interval: timeval(), it_value: timeval(tv_sec: seconds, tv_usec: 0))
+    setitimer(__itimer_which_t(ITIMER_PROF.rawValue), &timer, nil)
+  }
 }

@@ -3,7 +3,7 @@
 
     fuzz.py READER_FUZZ COUNT KEEP FILE...      mutations 0 to COUNT of the files in turn; what is found is kept in KEEP
 
-A crash, a run of more than 5 seconds, and memory beyond 4 times the file and 64 MB each count as a find. The mutations
+A crash, more than 5 seconds of work, and memory beyond 4 times the file and 64 MB each count as a find. The mutations
 depend on their number alone, so that a find can be made again: READER_FUZZ NUMBER NUMBER+1 FOLDER FILE...
 """
 import os
@@ -29,7 +29,7 @@ def main():
             kept = os.path.join(keep, f"mutation-{number}{os.path.splitext(name)[1]}")
             os.makedirs(keep, exist_ok=True)
             shutil.copy(os.path.join(folder, "m" + os.path.splitext(name)[1]), kept)
-            why = "no answer within 5 s" if done.returncode == -signal.SIGALRM else f"ended by {done.returncode}"
+            why = "more than 5 s of work" if done.returncode == -signal.SIGPROF else f"ended by {done.returncode}"
             print(f"mutation {number} of {os.path.basename(name)}: {why}; kept as {kept}", flush=True)
             finds += 1
             at = number + 1
