@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Longer than a test may take. 100,000 random calls of all that Lua sees; a compress killed at 50 random moments goes on to
-# the same bits; a training killed at 20 random places gives the bits of an uninterrupted one; mutated model files: the
-# readers answer each with a model or an error, in time and within memory, whether the mutations come by number or are
-# guided by coverage (their corpus stays in out/corpus); networks of PyTorch's two exporters compute what ONNX Runtime
-# computes, whole and with 30% of each layer cut.
+# the same bits; a training killed at 20 random places gives the bits of an uninterrupted one; every operation of tensors
+# and a training give the same bits twice; memory of tensors does not grow over 10,000 steps, and a training asks the system
+# for none once it runs (needs strace); mutated model files: the readers answer each with a model or an error, in time and
+# within memory, whether the mutations come by number or are guided by coverage (their corpus stays in out/corpus); networks
+# of PyTorch's two exporters compute what ONNX Runtime computes, whole and with 30% of each layer cut.
 #   make soak [COUNT=100000] [FUZZ_SECONDS=1200] [EXPORT_PYTHON=python with torch, onnxscript, onnxruntime]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +20,11 @@ kill="$PWD/Tests/Contract/kill.sh"
 
 resume="$PWD/Tests/Contract/resume.sh"
 (mkdir "$scratch/resume" && cd "$scratch/resume" && bash "$resume" 20)
+
+determinism="$PWD/scripts/soak/determinism.sh"
+(mkdir "$scratch/determinism" && cd "$scratch/determinism" && bash "$determinism")
+"$PARE" --quiet --threads 1 scripts/soak/memory.lua 10000
+"$PYTHON" scripts/soak/system_memory.py
 
 # Small networks, so that most of a file is structure.
 "$PARE" --quiet -e "
