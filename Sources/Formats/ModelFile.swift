@@ -13,6 +13,7 @@ public struct SaveOptions: Sendable {
   /// `.pare`: compresses each blob.
   public var encode: Bool
 
+  /// Saving refuses an option that the file's format does not have, and an unknown profile.
   public init(profile: String? = nil, sparseInitializer: Bool = false, encode: Bool = false) {
     self.profile = profile
     self.sparseInitializer = sparseInitializer

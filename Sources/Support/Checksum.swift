@@ -5,14 +5,17 @@ public struct CRC32C: Sendable {
   }
   private var state: UInt32 = ~0
 
+  /// The checksum of no bytes.
   public init() {}
 
+  /// Takes in further bytes; pieces give what the whole would.
   public mutating func update(_ bytes: UnsafeRawBufferPointer) {
     Self.table.withUnsafeBufferPointer { table in
       for byte in bytes { state = table[Int((state ^ UInt32(byte)) & 0xFF)] ^ (state >> 8) }
     }
   }
 
+  /// The checksum of what came so far.
   public var value: UInt32 { ~state }
 
   /// Returns the checksum of one piece of memory.

@@ -53,6 +53,7 @@ public enum Folders {
     rmdir(folder)
   }
 
+  /// Whether there is something at a path, file or folder; a link counts as what it leads to.
   public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
   /// The text of a file.

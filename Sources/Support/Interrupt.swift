@@ -8,6 +8,7 @@ public enum Interrupt {
   public static func request() { flag.store(true, ordering: .relaxed) }
   /// Forgets a request, once it was obeyed.
   public static func clear() { flag.store(false, ordering: .relaxed) }
+  /// Whether a stop was asked for and not cleared since.
   public static var isRequested: Bool { flag.load(ordering: .relaxed) }
 
   /// Throws `interrupted` if a stop was asked for. Call it between units of work of at most 100 ms.

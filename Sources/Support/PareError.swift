@@ -5,6 +5,7 @@ public struct PareError: Error, Sendable, Equatable {
   /// The kind of an error, as scripts branch on it. Codes are those of the contract.
   public struct Code: RawRepresentable, Hashable, Sendable {
     public let rawValue: String
+    /// A code by its name in messages and scripts, such as `not_found`; names beside those below are possible.
     public init(rawValue: String) { self.rawValue = rawValue }
 
     /// A wrong argument: unknown name, wrong type, out of range.
@@ -39,6 +40,7 @@ public struct PareError: Error, Sendable, Equatable {
     public static let `internal` = Code(rawValue: "internal")
   }
 
+  /// What kind of error it is: what scripts branch on.
   public var code: Code
   /// The thing, the place and what is wrong, without the fields below.
   public var message: String
@@ -63,6 +65,7 @@ public struct PareError: Error, Sendable, Equatable {
   /// The line in that file or script.
   public var line: Int?
 
+  /// Creates an error; recipe step and method are added on the way out, by `located`.
   public init(
     _ code: Code, _ message: String, argument: String? = nil, expected: String? = nil, got: String? = nil,
     suggestion: String? = nil, layer: String? = nil, op: String? = nil, file: String? = nil, line: Int? = nil

@@ -39,6 +39,7 @@ public struct RandomSource: RandomNumberGenerator, Sendable {
   private var words = SIMD4<UInt32>()
   private var used = 4
 
+  /// Creates the sequence number `stream` of `seed`, at its beginning.
   public init(seed: UInt64, stream: UInt64 = 0) { generator = Philox(seed: seed, stream: stream) }
 
   /// Creates the stream of `seed` that belongs to `name`.

@@ -6,8 +6,11 @@ import Tensor
 extension ImageSets {
   /// The parts of a folder of images.
   public struct Folder: Sendable {
+    /// All images where the folder has no `train`.
     public let train: RawSplit
+    /// Nil without a folder `validation` or `val` beside `train`.
     public let validation: RawSplit?
+    /// Nil without a folder `test` beside `train`.
     public let test: RawSplit?
     /// The names of the classes' folders, sorted; a label is a position in them.
     public let classes: [String]

@@ -7,8 +7,10 @@ public struct RawSplit: Sendable {
   public let images: Tensor
   /// i64 `[N]`.
   public let labels: Tensor
+  /// The number of samples, N.
   public var count: Int { labels.count }
 
+  /// Takes both as they are; shapes and dtypes are not checked.
   public init(images: Tensor, labels: Tensor) {
     self.images = images
     self.labels = labels
@@ -17,7 +19,9 @@ public struct RawSplit: Sendable {
 
 /// A published image set: its training and test files, pixels untouched, samples in file order.
 public struct RawImageSet: Sendable {
+  /// The samples of the training files.
   public let train: RawSplit
+  /// The samples of the test files.
   public let test: RawSplit
   /// Names of the classes, by label.
   public let classes: [String]

@@ -13,12 +13,14 @@ public struct ExportOptions: Sendable {
     /// Signed, symmetric eight-bit integers only.
     case tensorrt
   }
+  /// The runtime for which the file is written.
   public var profile: Profile
   /// Writes sparse parameters as `sparse_initializer` instead of dense with zeros.
   public var sparseInitializer: Bool
   /// A model of more bytes keeps the numbers of its larger tensors in a file beside it: protobuf counts in 31 bits.
   package var greatestFile = Int(Int32.max) - (1 << 20)
 
+  /// The defaults write whatever ONNX allows, with sparse parameters as dense ones.
   public init(profile: Profile = .standard, sparseInitializer: Bool = false) {
     self.profile = profile
     self.sparseInitializer = sparseInitializer

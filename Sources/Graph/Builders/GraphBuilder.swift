@@ -5,11 +5,17 @@ import Tensor
 /// A value of a graph that is being built.
 public struct GraphValue {
   let builder: GraphBuilder
+  /// The value's name in the graph; ending the graph may rename its outputs.
   public let name: String
 
+  /// The sum of two values of one graph (`NN.add`); shapes broadcast.
+  /// - Throws: `argument` for values of two graphs.
   public static func + (a: GraphValue, b: GraphValue) throws -> GraphValue { try NN.add()([a, b]) }
+  /// max(x, 0), by `NN.relu`.
   public func relu() throws -> GraphValue { try NN.relu()(self) }
+  /// Joins all axes but the first, by `NN.flatten`.
   public func flatten() throws -> GraphValue { try NN.flatten()(self) }
+  /// exp(x) over its sum along an axis, by `NN.softmax`; -1 is the last axis.
   public func softmax(axis: Int = -1) throws -> GraphValue { try NN.softmax(axis: axis)(self) }
 }
 

@@ -18,13 +18,18 @@ public struct Module: Sendable {
 
   /// A parameter of a layer: `suffix` is its name behind the layer's.
   public struct ParameterPlan: Sendable {
+    /// `weight` in `fc.weight`; `with` finds the parameter by it.
     public var suffix: String
     /// The whole name, where it does not begin with the layer's.
     public var name: String?
+    /// Its sizes; none for a single number.
     public var shape: [Int]
+    /// Where its values come from when the module becomes part of a model.
     public var initial: Initial
+    /// Becomes the parameter's `isTrainable`.
     public var isTrainable: Bool
 
+    /// A parameter called by its layer's name, a dot and `suffix`.
     public init(_ suffix: String, _ shape: [Int], _ initial: Initial, isTrainable: Bool = true) {
       self.suffix = suffix
       self.shape = shape
@@ -32,6 +37,7 @@ public struct Module: Sendable {
       self.isTrainable = isTrainable
     }
 
+    /// A parameter with a whole name of its own, by which `with` finds it too.
     public init(named name: String, _ shape: [Int], _ initial: Initial, isTrainable: Bool = true) {
       self.init(name, shape, initial, isTrainable: isTrainable)
       self.name = name
@@ -40,8 +46,11 @@ public struct Module: Sendable {
 
   /// One ONNX operator with its attributes and the parameters that follow its data inputs.
   public struct LayerPlan: Sendable {
+    /// The operator's name in ONNX's own domain.
     public var op: String
+    /// By ONNX's names; those left out have ONNX's defaults.
     public var attributes: [String: Attribute]
+    /// In the order of the operator's inputs.
     public var parameters: [ParameterPlan]
     /// How many values the layer takes.
     public var valueCount: ClosedRange<Int>
@@ -52,6 +61,7 @@ public struct Module: Sendable {
     /// Whether the parameters stand before the values (a table in Gather).
     public var parametersFirst: Bool
 
+    /// The defaults are those of a layer with one value in and one out.
     public init(
       _ op: String, _ attributes: [String: Attribute] = [:], parameters: [ParameterPlan] = [],
       valueCount: ClosedRange<Int> = 1...1, opset: Int = Model.defaultOpset, outputs: Int = 1, parametersFirst: Bool = false

@@ -5,9 +5,13 @@ import Tensor
 extension NN {
   /// The sizes of a BERT encoder (Devlin 2019).
   public struct BertSizes: Sendable, Hashable {
+    /// Entries of the vocabulary: rows of the table of words.
     public var words = 30522
+    /// The length of a token's state.
     public var width = 768
+    /// How many blocks of attention and two linear layers there are.
     public var layers = 12
+    /// Heads of attention in each block; a divisor of `width`.
     public var heads = 12
     /// The width between the two linear layers of a block.
     public var inner = 3072
@@ -15,8 +19,10 @@ extension NN {
     public var positions = 512
     /// Kinds of tokens: first and second sentence.
     public var kinds = 2
+    /// Added to the variance in layer normalizations.
     public var epsilon = 1e-12
 
+    /// The sizes of the published BERT-base, uncased.
     public init() {}
   }
 

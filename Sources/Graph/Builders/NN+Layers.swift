@@ -3,10 +3,15 @@ import Tensor
 
 /// Layers without weights.
 extension NN {
+  /// max(x, 0) (ONNX Relu).
   public static func relu(name: String? = nil) -> Module { Module("relu", name: name, layer: .init("Relu")) }
+  /// 1 / (1 + exp(-x)) (ONNX Sigmoid).
   public static func sigmoid(name: String? = nil) -> Module { Module("sigmoid", name: name, layer: .init("Sigmoid")) }
+  /// The hyperbolic tangent (ONNX Tanh).
   public static func tanh(name: String? = nil) -> Module { Module("tanh", name: name, layer: .init("Tanh")) }
+  /// x max(0, min(1, x/6 + 1/2)) (Howard 2019; ONNX HardSwish).
   public static func hardswish(name: String? = nil) -> Module { Module("hardswish", name: name, layer: .init("HardSwish")) }
+  /// The value as it is, under another name (ONNX Identity).
   public static func identity(name: String? = nil) -> Module { Module("identity", name: name, layer: .init("Identity")) }
 
   /// min(max(x, 0), 6).
@@ -27,10 +32,12 @@ extension NN {
            layer: .init("Gelu", ["approximate": .string(approximate ? "tanh" : "none")], opset: 20))
   }
 
+  /// exp(x) over its sum along an axis (ONNX Softmax).
   public static func softmax(axis: Int = -1, name: String? = nil) -> Module {
     Module("softmax", name: name, layer: .init("Softmax", ["axis": .int(axis)]))
   }
 
+  /// The logarithm of `softmax` (ONNX LogSoftmax).
   public static func logSoftmax(axis: Int = -1, name: String? = nil) -> Module {
     Module("log_softmax", name: name, layer: .init("LogSoftmax", ["axis": .int(axis)]))
   }

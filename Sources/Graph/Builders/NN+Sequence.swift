@@ -77,10 +77,15 @@ extension NN {
       parameters: [.init("weight", [channels], .constant(1)), .init("bias", [channels], .constant(0))]))
   }
 
+  /// x where positive, else alpha (exp(x) - 1) (Clevert 2016; ONNX Elu).
   public static func elu(alpha: Double = 1, name: String? = nil) -> Module { Module("elu", name: name, layer: .init("Elu", ["alpha": .float(alpha)])) }
+  /// The scaled exponential linear unit (Klambauer 2017; ONNX Selu), with the published constants.
   public static func selu(name: String? = nil) -> Module { Module("selu", name: name, layer: .init("Selu")) }
+  /// log(1 + exp(x)) (ONNX Softplus).
   public static func softplus(name: String? = nil) -> Module { Module("softplus", name: name, layer: .init("Softplus")) }
+  /// x / (1 + |x|) (ONNX Softsign).
   public static func softsign(name: String? = nil) -> Module { Module("softsign", name: name, layer: .init("Softsign")) }
+  /// x tanh(log(1 + exp(x))) (Misra 2019; ONNX Mish, from opset 18).
   public static func mish(name: String? = nil) -> Module { Module("mish", name: name, layer: .init("Mish", opset: 18)) }
 
   /// x where positive, else a learned slope times x: one slope for each channel of `[N, C, spatial..]`.

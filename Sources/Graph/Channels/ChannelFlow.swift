@@ -65,9 +65,12 @@ public struct ChannelFlow {
   /// The sizes with their symbols.
   public func dimensions(_ place: Place) -> [Dimension]? { name(place).flatMap { types[$0]?.shape } }
 
+  /// Inputs that the node names, absent optional ones between them included.
   public var inputCount: Int { node.inputs.count }
+  /// Outputs that the node names.
   public var outputCount: Int { node.outputs.count }
 
+  /// The number of axes of a place, or nil when the place is absent or its rank unknown.
   public func rank(_ place: Place) -> Int? { shape(place)?.count }
 
   /// The positions of an axis that can be followed: its size, the number in a size such as "4*N", or nil when it is

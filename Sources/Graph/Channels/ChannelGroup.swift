@@ -14,12 +14,16 @@ public enum ChannelRole: String, Sendable, Hashable {
 
 /// Positions of one axis of one parameter.
 public struct ParameterSlice: Sendable, Hashable, CustomStringConvertible {
+  /// The parameter's name.
   public let parameter: String
+  /// The parameter's axis, from 0.
   public let axis: Int
   /// Ascending, from 0.
   public let indices: [Int]
+  /// What these positions do for the channel.
   public let role: ChannelRole
 
+  /// Positions of an axis; they are taken as they are, neither sorted nor checked.
   public init(parameter: String, axis: Int, indices: [Int], role: ChannelRole) {
     self.parameter = parameter
     self.axis = axis
@@ -32,14 +36,19 @@ public struct ParameterSlice: Sendable, Hashable, CustomStringConvertible {
 
 /// The parameter axes along which a group reaches, with the layers that own them.
 public struct Coupling: Sendable, Hashable {
+  /// The name of a layer that reads the parameter.
   public let layer: String
+  /// The parameter's name.
   public let parameter: String
+  /// The parameter's axis, from 0.
   public let axis: Int
+  /// What the axis does for the group's channels.
   public let role: ChannelRole
 }
 
 /// Everything that must be removed together: parameter slices that make, carry and read one channel.
 public struct ChannelUnit: Sendable, Hashable {
+  /// At most one for each axis of each parameter.
   public let slices: [ParameterSlice]
   /// Positions of values (not parameters) that vanish with the unit.
   let values: [ValueSlice]
@@ -62,6 +71,7 @@ public struct ChannelGroup: Sendable, CustomStringConvertible {
   public let index: Int
   /// The first layer that makes the channels; further groups of that layer get `.2`, `.3`.
   public let name: String
+  /// One for each channel.
   public let units: [ChannelUnit]
   /// Layers that make the channels, in graph order: those whose rows are cut.
   public let producers: [Coupling]
@@ -92,6 +102,7 @@ public struct UnitSelection: Sendable, Hashable {
   /// Positions in `ChannelGroup.units`.
   public let units: [Int]
 
+  /// A selection as it is given; `Model.pruned` and `Model.masked` check that group and units exist.
   public init(group: Int, units: [Int]) {
     self.group = group
     self.units = units

@@ -33,10 +33,12 @@ public struct CutContext: Sendable {
 
 /// What a node becomes after a cut.
 public struct Resized: Sendable {
+  /// The node with its attributes fixed.
   public var node: Node
   /// New elements of small integer inputs, by input: shapes, sizes of parts. Nil leaves an element as the graph computes it.
   public var constants: [Int: [Int?]]
 
+  /// Without constants the node's inputs stay as the cut left them.
   public init(_ node: Node, constants: [Int: [Int?]] = [:]) {
     self.node = node
     self.constants = constants

@@ -7,13 +7,16 @@ public struct Epilogue: Sendable {
   /// Whether negative results become 0 after that.
   public var relu = false
 
+  /// Nothing follows the operator.
   public init() {}
 
   /// What an operator can take along.
   public struct Kinds: OptionSet, Sendable {
     public let rawValue: Int
     public init(rawValue: Int) { self.rawValue = rawValue }
+    /// The addition of `Epilogue.residual`.
     public static let residual = Kinds(rawValue: 1)
+    /// max(., 0), after the addition if there is one.
     public static let relu = Kinds(rawValue: 2)
   }
 }

@@ -28,6 +28,7 @@ public struct Interpreter: Sendable {
     var released: [Int] = []
   }
 
+  /// The model as it was given.
   public let model: Model
   /// One step a node.
   private let steps: [Step]

@@ -12,6 +12,7 @@ public struct Cost: Sendable, Hashable, Codable {
   /// What all parameters take in the saved `.pare`.
   public var bytes: Int
 
+  /// What is left out costs nothing.
   public init(parameters: Int = 0, nonzeros: Int = 0, macs: Int = 0, bytes: Int = 0) {
     self.parameters = parameters
     self.nonzeros = nonzeros
@@ -19,6 +20,7 @@ public struct Cost: Sendable, Hashable, Codable {
     self.bytes = bytes
   }
 
+  /// Adds counter by counter; a parameter that both sides read counts twice.
   public static func + (a: Cost, b: Cost) -> Cost {
     Cost(parameters: a.parameters + b.parameters, nonzeros: a.nonzeros + b.nonzeros, macs: a.macs + b.macs,
          bytes: a.bytes + b.bytes)

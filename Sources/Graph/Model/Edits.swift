@@ -46,6 +46,7 @@ extension Model {
     /// Those whose shapes differ.
     public var mismatched: [String] = []
 
+    /// A report that found nothing wrong.
     public init() {}
   }
 

@@ -5,16 +5,23 @@ import Tensor
 public struct Layer: Sendable {
   /// Position, from 0.
   public var index: Int
+  /// The node's name.
   public var name: String
+  /// The operator's ONNX name.
   public var op: String
+  /// Values that the node reads: its inputs without parameters and absent ones.
   public var inputs: [String]
+  /// The node's outputs, in order.
   public var outputs: [String]
   /// The parameters that the node reads, in input order.
   public var parameterNames: [String]
   /// Elements of weights and biases.
   public var parameters: Int
+  /// Those of them that are not 0.
   public var nonzeros: Int
+  /// Multiply-accumulates at batch 1; 0 when input sizes are not known.
   public var macs: Int
+  /// What the parameters take in the saved `.pare`; one that several layers read is counted in each.
   public var bytes: Int
   /// Of the first output; empty when unknown. The batch is the symbol `N`.
   public var shape: [Dimension]

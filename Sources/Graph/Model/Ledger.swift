@@ -18,6 +18,7 @@ extension LedgerValue: Codable {
     init?(intValue: Int) { nil }
   }
 
+  /// Reads any JSON value; a number that decodes as a whole one becomes an integer.
   public init(from decoder: any Decoder) throws {
     if let table = try? decoder.container(keyedBy: Key.self) {
       var values: [String: LedgerValue] = [:]
@@ -43,6 +44,7 @@ extension LedgerValue: Codable {
     }
   }
 
+  /// Writes the value as JSON, tables by ascending key.
   public func encode(to encoder: any Encoder) throws {
     switch self {
     case .list(let values):
@@ -76,13 +78,18 @@ extension LedgerValue: Codable {
 public struct LedgerEntry: Sendable, Hashable, Codable {
   /// What a model measured at one point.
   public struct Figures: Sendable, Hashable, Codable {
+    /// Elements of weights and biases, as `Cost` counts them.
     public var parameters: Int
+    /// Those that are not 0.
     public var nonzeros: Int
+    /// Multiply-accumulates at batch 1.
     public var macs: Int
+    /// What the parameters take in the saved `.pare`.
     public var bytes: Int
     /// A fraction 0...1, where it was measured.
     public var accuracy: Double?
 
+    /// Takes over the four counters of a cost.
     public init(_ cost: Cost, accuracy: Double? = nil) {
       parameters = cost.parameters
       nonzeros = cost.nonzeros
@@ -96,14 +103,18 @@ public struct LedgerEntry: Sendable, Hashable, Codable {
   public var method: String
   /// Its arguments, defaults included.
   public var arguments: LedgerValue
+  /// The seed that the step was given.
   public var seed: UInt64
   /// The version of Pare.
   public var version: String
   /// `Model.hash()` of the model that the step was given.
   public var parent: String
+  /// The model that the step was given; nil where it was not measured.
   public var before: Figures?
+  /// The model that the step made; nil where it was not measured.
   public var after: Figures?
 
+  /// Creates an entry; `version` and `parent` are taken as they are given.
   public init(
     method: String, arguments: LedgerValue = .table([:]), seed: UInt64 = 0, version: String, parent: String,
     before: Figures? = nil, after: Figures? = nil

@@ -5,9 +5,12 @@ import Tensor
 
 /// Per-channel standardisation of inputs that a model was trained with: `(x - mean) / deviation`.
 public struct Normalization: Sendable, Hashable, Codable {
+  /// One for each channel, in the inputs' unit.
   public var mean: [Double]
+  /// The standard deviation, one for each channel, in the inputs' unit.
   public var deviation: [Double]
 
+  /// Takes both lists as they are; their lengths are not checked.
   public init(mean: [Double], deviation: [Double]) {
     self.mean = mean
     self.deviation = deviation
@@ -19,21 +22,27 @@ public struct Normalization: Sendable, Hashable, Codable {
 /// Copies share their parameters until one is replaced, so keeping every intermediate model costs almost nothing.
 /// A value's name is either that of a graph input, of a parameter, or of the one node output that makes it.
 public struct Model: Sendable {
+  /// What a run must be given, in order; parameters are not among them.
   public var inputs: [Port]
+  /// What a run gives back, in order.
   public var outputs: [Port]
   /// In topological order.
   public var nodes: [Node]
+  /// Weights, biases, running statistics and constants, by name.
   public var parameters: OrderedDictionary<String, Parameter>
+  /// The steps that made the model what it is, the earliest first.
   public var ledger: [LedgerEntry]
   /// The version of ONNX's operator set whose semantics the nodes have.
   public var opset: Int
   /// How inputs were standardised in training, when it is known.
   public var normalization: Normalization?
+  /// Facts by name, kept in saved files; an ONNX file's `metadata_props` that are not Pare's own come here.
   public var metadata: [String: String]
 
   /// The operator set of models made by builders.
   public static let defaultOpset = 17
 
+  /// Puts a model together without checking it (`verified` does); ledger and metadata are empty.
   public init(
     inputs: [Port], outputs: [Port], nodes: [Node], parameters: OrderedDictionary<String, Parameter> = [:],
     opset: Int = Model.defaultOpset

@@ -11,11 +11,14 @@ public struct Node: Sendable, Hashable {
   public var domain: String
   /// Names of values or parameters; "" stands for an optional input that is absent.
   public var inputs: [String]
+  /// Names of the values that the node makes; "" stands for one that nobody wants.
   public var outputs: [String]
+  /// By ONNX's names; those left out have ONNX's defaults.
   public var attributes: [String: Attribute]
   /// The layer that this one is a factor of (`fc` for `fc.0` and `fc.1`).
   public var origin: String?
 
+  /// Takes everything as it is; `Model.verified` checks it.
   public init(
     name: String, op: String, domain: String = "", inputs: [String], outputs: [String],
     attributes: [String: Attribute] = [:], origin: String? = nil

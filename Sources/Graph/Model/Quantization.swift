@@ -5,7 +5,9 @@ import Tensor
 extension Model {
   /// The grid of one value: `integer = round(value / scale) + zeroPoint`.
   public struct ActivationGrid: Sendable {
+    /// The distance between neighbouring values of the grid; positive.
     public var scale: Double
+    /// The integer that stands for 0.
     public var zeroPoint: Int
     /// u8 or i8.
     public var dtype: DType

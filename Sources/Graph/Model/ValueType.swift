@@ -52,6 +52,7 @@ public enum Dimension: Sendable, Hashable, ExpressibleByIntegerLiteral, CustomSt
 
 /// What is known of a value before it is computed.
 public struct ValueType: Sendable, Hashable {
+  /// The type of the elements.
   public var dtype: DType
   /// Nil when not even the rank is known.
   public var shape: [Dimension]?
@@ -60,6 +61,7 @@ public struct ValueType: Sendable, Hashable {
   /// The elements of a small constant float tensor of rank 0 or 1: scales, limits.
   public var numbers: [Double]?
 
+  /// A type whose `numbers` are not known.
   public init(_ dtype: DType, _ shape: [Dimension]?, contents: [Dimension]? = nil) {
     self.dtype = dtype
     self.shape = shape
@@ -95,9 +97,12 @@ extension ValueType: CustomStringConvertible {
 
 /// An input or output of a model.
 public struct Port: Sendable, Hashable {
+  /// The name under which values are given or asked for.
   public var name: String
+  /// Dtype and sizes; sizes that the caller decides are symbols.
   public var type: ValueType
 
+  /// A port; whether nodes know its name is not checked.
   public init(_ name: String, _ type: ValueType) {
     self.name = name
     self.type = type

@@ -10,6 +10,7 @@ public protocol Operator: Sendable {
   static var name: String { get }
   /// "" is ONNX's own domain.
   static var domain: String { get }
+  /// Takes nothing: what differs between nodes of one operator is in the node.
   init()
 
   /// The float type that the operator computes in while a model runs in mixed precision. Default: f32.
@@ -38,34 +39,43 @@ public protocol Operator: Sendable {
 }
 
 extension Operator {
+  /// Default: ONNX's own.
   public static var domain: String { "" }
+  /// Default: one.
   public var arity: ClosedRange<Int> { 1...1 }
   public var fuses: Epilogue.Kinds { [] }
   public var precision: PrecisionPolicy { .full }
+  /// Default: 0.
   public func macs(_ node: Node, _ inputs: [ValueType?], _ outputs: [ValueType], weights: [Int?]) throws -> Int { 0 }
   public func channels(_ node: Node, _ flow: inout ChannelFlow) throws {
     flow.blockAll("\(node.op) '\(node.name)' declares no channel flow")
   }
+  /// Default: the node as it is.
   public func resized(_ node: Node, _ cut: CutContext) throws -> Resized { Resized(node) }
 }
 
 /// What an operator may ask of the model around it.
 public struct OperatorContext: Sendable {
+  /// The operator set of the model.
   public let opset: Int
+  /// A context that knows the operator set only.
   public init(opset: Int) { self.opset = opset }
 }
 
 /// The state of one run that operators read and write.
 public struct ExecutionContext: Sendable {
+  /// The operator set of the model.
   public let opset: Int
   /// Whether batch statistics and dropout are in force.
   public let isTraining: Bool
+  /// The seed of what is drawn in the run, such as dropout.
   public let seed: UInt64
   /// What the operator is to do along with its own work; only what it `fuses`.
   public var epilogue = Epilogue()
   /// New values of running statistics, by parameter name, reported by training-mode normalisation.
   public var statistics: [String: Tensor] = [:]
 
+  /// The state at the beginning of a run: no epilogue, no statistics.
   public init(opset: Int, isTraining: Bool = false, seed: UInt64 = 0) {
     self.opset = opset
     self.isTraining = isTraining

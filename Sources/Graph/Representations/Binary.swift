@@ -33,6 +33,7 @@ public struct BinaryRepresentation: Representation {
   public var shape: Shape { signs.shape }
   public var nonzeros: Int { (try? dense().countNonzero()) ?? signs.count }
 
+  /// f32: the sign times its scale, -scale where `signs` is false.
   public func dense() throws -> Tensor {
     try (signs.converted(to: .f32) * 2 - 1) * spread(scales, rank: signs.rank, axis: axis)
   }
@@ -43,6 +44,8 @@ public struct BinaryRepresentation: Representation {
     return try Tensor.custom(inputs: [leaf], forward: { _ in value }, gradient: { gradient, _, _ in [gradient] })
   }
 
+  /// Signs and scales are both new.
+  /// - Throws: `shape` when the new values have another shape.
   public func updated(from leaf: Tensor) throws -> any Representation {
     try requireShape(leaf, shape, Self.kind)
     return try BinaryRepresentation(nearest: leaf, axis: axis)
@@ -53,6 +56,7 @@ public struct BinaryRepresentation: Representation {
       signs: signs.keeping(keeping, axis: cut), scales: cut == axis ? scales.keeping(keeping, axis: 0) : scales, axis: axis)
   }
 
+  /// Signs take one bit each.
   public func encode(into encoder: inout RepresentationEncoder) throws {
     encoder.set("shape", .integers(shape.dimensions))
     if let axis { encoder.set("axis", .integer(axis)) }
@@ -119,6 +123,7 @@ public struct TernaryRepresentation: Representation {
   public var shape: Shape { values.shape }
   public var nonzeros: Int { (try? dense().countNonzero()) ?? values.count }
 
+  /// f32: the value times its scale.
   public func dense() throws -> Tensor { try values.converted(to: .f32) * spread(scales, rank: values.rank, axis: axis) }
 
   /// The values of an update; the gradient passes straight through where nothing is held at 0.
@@ -129,6 +134,8 @@ public struct TernaryRepresentation: Representation {
     })
   }
 
+  /// Values and scales are both new; what `kept` holds stays 0.
+  /// - Throws: `shape` when the new values have another shape.
   public func updated(from leaf: Tensor) throws -> any Representation {
     try requireShape(leaf, shape, Self.kind)
     return try TernaryRepresentation(nearest: leaf, axis: axis, mask: kept)
@@ -142,10 +149,12 @@ public struct TernaryRepresentation: Representation {
 
   public func mask() throws -> Tensor? { kept }
 
+  /// The scales stay what they were.
   public func masked(_ mask: Tensor) throws -> any Representation {
     try TernaryRepresentation(values: values, scales: scales, axis: axis, mask: both(kept, mask))
   }
 
+  /// Values take two bits each, as 0, 1 and 2; a mask takes one bit a position.
   public func encode(into encoder: inout RepresentationEncoder) throws {
     encoder.set("shape", .integers(shape.dimensions))
     if let axis { encoder.set("axis", .integer(axis)) }

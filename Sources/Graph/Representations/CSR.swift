@@ -51,8 +51,10 @@ public struct CSRRepresentation: Representation {
   /// Elements in one row.
   public var rowWidth: Int { shape[0] == 0 ? 0 : shape.count / shape[0] }
   public var nonzeros: Int { (try? values.countNonzero()) ?? values.count }
+  /// The stored values, zeros among them included.
   public var storedElements: Int { columns.count }
 
+  /// Of the values' dtype, 0 where nothing is stored.
   public func dense() throws -> Tensor {
     switch values.dtype {
     case .f64: try scattered(values.values(as: Double.self), zero: 0)
@@ -75,19 +77,25 @@ public struct CSRRepresentation: Representation {
     try scattered([UInt8](repeating: 1, count: columns.count), zero: 0).ne(0)
   }
 
+  /// The leaf, 0 where nothing is stored; there its gradient is 0 as well.
   public func projected(_ leaf: Tensor) throws -> Tensor { try leaf * pattern().converted(to: leaf.dtype) }
 
+  /// The pattern stays, also where a new value is 0.
+  /// - Throws: `shape` when the new values have another shape.
   public func updated(from leaf: Tensor) throws -> any Representation {
     try requireShape(leaf, shape, Self.kind)
     return try CSRRepresentation(leaf, pattern: pattern())
   }
 
+  /// Values and pattern are cut alike; zeros that are stored stay stored.
   public func sliced(axis: Int, keeping: [Int]) throws -> any Representation {
     try CSRRepresentation(dense().keeping(keeping, axis: axis), pattern: pattern().keeping(keeping, axis: axis))
   }
 
+  /// The pattern: whatever is stored.
   public func mask() throws -> Tensor? { try pattern() }
 
+  /// What the mask leaves out is no longer stored.
   public func masked(_ mask: Tensor) throws -> any Representation {
     let both = try Tensor.where(mask, pattern(), Tensor.zeros(shape, .bool))
     return try CSRRepresentation(dense(), pattern: both)

@@ -58,6 +58,7 @@ public struct CodebookRepresentation: Representation {
   public var bits: Int { max(1, Int.bitWidth - (entries - 1).leadingZeroBitCount) }
   public var nonzeros: Int { (try? dense().countNonzero()) ?? codes.count }
 
+  /// f32: each code's entry of the table, 0 where `kept` is false.
   public func dense() throws -> Tensor {
     let values = try table.values(as: Float.self)
     let dense = try Tensor(codes.values(as: UInt8.self).map { values[Int($0)] }, shape: shape)
@@ -72,6 +73,8 @@ public struct CodebookRepresentation: Representation {
     })
   }
 
+  /// Codes stay; each entry becomes the mean of its elements' new values.
+  /// - Throws: `shape` when the new values have another shape.
   public func updated(from leaf: Tensor) throws -> any Representation { try shared(leaf) }
 
   /// Entries that nobody has, keep their value.
@@ -89,6 +92,7 @@ public struct CodebookRepresentation: Representation {
     return try CodebookRepresentation(codes: self.codes, table: Tensor(means, shape: [entries]), mask: kept)
   }
 
+  /// The table stays whole, entries that nobody has any more included.
   public func sliced(axis: Int, keeping: [Int]) throws -> any Representation {
     try CodebookRepresentation(
       codes: codes.keeping(keeping, axis: axis), table: table, mask: kept?.keeping(keeping, axis: axis))
@@ -96,10 +100,12 @@ public struct CodebookRepresentation: Representation {
 
   public func mask() throws -> Tensor? { kept }
 
+  /// Codes and table stay what they were.
   public func masked(_ mask: Tensor) throws -> any Representation {
     try CodebookRepresentation(codes: codes, table: table, mask: both(kept, mask))
   }
 
+  /// Codes take `bits` bits each; a mask takes one bit a position.
   public func encode(into encoder: inout RepresentationEncoder) throws {
     encoder.set("shape", .integers(shape.dimensions))
     encoder.set("table", blob: table)

@@ -4,8 +4,10 @@ import Tensor
 /// Every element as it is.
 public struct DenseRepresentation: Representation {
   public static let kind = "dense"
+  /// The values, of any dtype; on no tape.
   public let tensor: Tensor
 
+  /// Keeps the tensor's values, detached from its tape.
   public init(_ tensor: Tensor) { self.tensor = tensor.detached() }
 
   public var shape: Shape { tensor.shape }
@@ -13,6 +15,8 @@ public struct DenseRepresentation: Representation {
 
   public func dense() throws -> Tensor { tensor }
 
+  /// The new values, in their own dtype.
+  /// - Throws: `shape` when the new values have another shape.
   public func updated(from leaf: Tensor) throws -> any Representation {
     try requireShape(leaf, shape, "dense")
     return DenseRepresentation(leaf)
@@ -22,6 +26,7 @@ public struct DenseRepresentation: Representation {
     DenseRepresentation(try tensor.keeping(keeping, axis: axis))
   }
 
+  /// Becomes a `MaskedRepresentation`.
   public func masked(_ mask: Tensor) throws -> any Representation { try MaskedRepresentation(tensor, mask: mask) }
 
   public func encode(into encoder: inout RepresentationEncoder) throws {

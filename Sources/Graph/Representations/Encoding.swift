@@ -13,13 +13,18 @@ public enum EncodedScalar: Sendable, Hashable {
 
 /// Collects what a representation stores: named scalars and named blobs (tensors, written as their bytes).
 public struct RepresentationEncoder: Sendable {
+  /// By name, in the order in which they were set.
   public private(set) var scalars: OrderedDictionary<String, EncodedScalar> = [:]
+  /// By name, in the order in which they were set.
   public private(set) var blobs: OrderedDictionary<String, Tensor> = [:]
 
+  /// An encoder that holds nothing.
   public init() {}
 
+  /// Stores a scalar; an earlier one of that name is replaced.
   public mutating func set(_ name: String, _ value: EncodedScalar) { scalars[name] = value }
 
+  /// Stores a blob; an earlier one of that name is replaced.
   public mutating func set(_ name: String, blob: Tensor) { blobs[name] = blob }
 
   /// Bytes of all blobs.
@@ -30,10 +35,12 @@ public struct RepresentationEncoder: Sendable {
 public struct RepresentationDecoder: Sendable {
   /// The parameter's name, for messages.
   public let name: String
+  /// The representation's kind, for messages.
   public let kind: String
   private let scalars: OrderedDictionary<String, EncodedScalar>
   private let blobs: OrderedDictionary<String, Tensor>
 
+  /// Takes what a file holds of one parameter; fields are checked when they are read.
   public init(
     name: String, kind: String, scalars: OrderedDictionary<String, EncodedScalar>,
     blobs: OrderedDictionary<String, Tensor>
@@ -44,13 +51,17 @@ public struct RepresentationDecoder: Sendable {
     self.blobs = blobs
   }
 
+  /// Whether a scalar or a blob of that name is stored.
   public func has(_ field: String) -> Bool { scalars[field] != nil || blobs[field] != nil }
 
+  /// Returns an integer.
+  /// - Throws: `format` when it is not there or of another type; so do the other readers.
   public func integer(_ field: String) throws -> Int {
     guard case .integer(let value)? = scalars[field] else { throw missing(field, "an integer", scalars[field]) }
     return value
   }
 
+  /// Returns a number; an integer counts as one.
   public func number(_ field: String) throws -> Double {
     switch scalars[field] {
     case .number(let value)?: return value
@@ -59,16 +70,19 @@ public struct RepresentationDecoder: Sendable {
     }
   }
 
+  /// Returns a text.
   public func string(_ field: String) throws -> String {
     guard case .string(let value)? = scalars[field] else { throw missing(field, "a string", scalars[field]) }
     return value
   }
 
+  /// Returns a truth value.
   public func boolean(_ field: String) throws -> Bool {
     guard case .boolean(let value)? = scalars[field] else { throw missing(field, "true or false", scalars[field]) }
     return value
   }
 
+  /// Returns a list of integers.
   public func integers(_ field: String) throws -> [Int] {
     guard case .integers(let value)? = scalars[field] else { throw missing(field, "integers", scalars[field]) }
     return value

@@ -17,6 +17,7 @@ public struct IntegerRepresentation: Representation {
   public let axis: Int?
   /// How many neighbouring positions of a matrix's other axis share a scale; nil is all of them.
   public let group: Int?
+  /// The width of an integer, 2...8; fewer than 8 are packed in files only.
   public let bits: Int
   /// Whether the lowest integer of a signed grid is left out, so that the grid is symmetric about 0.
   public let isNarrow: Bool
@@ -111,6 +112,7 @@ public struct IntegerRepresentation: Representation {
 
   /// The integers that this grid may hold.
   public var range: ClosedRange<Int> { Self.limits(bits: bits, signed: isSigned, isNarrow: isNarrow) }
+  /// Whether `values` are i8 (else u8).
   public var isSigned: Bool { values.dtype == .i8 }
   /// Whether all zero points are 0.
   public var isSymmetric: Bool { (try? zeroPoints.countNonzero()) == 0 }
@@ -121,6 +123,7 @@ public struct IntegerRepresentation: Representation {
     return (try? dense().countNonzero()) ?? values.count
   }
 
+  /// f32: (integer - zero point) * scale.
   public func dense() throws -> Tensor {
     var centred = try values.converted(to: .f32)
     if !isSymmetric { centred = try centred - spread(zeroPoints.converted(to: .f32)) }
@@ -141,6 +144,8 @@ public struct IntegerRepresentation: Representation {
     })
   }
 
+  /// The grid stays; new values are rounded onto it, half to even, and limited to its range.
+  /// - Throws: `shape` when the new values have another shape.
   public func updated(from leaf: Tensor) throws -> any Representation { try updatedGrid(from: leaf) }
 
   private func updatedGrid(from leaf: Tensor) throws -> IntegerRepresentation {
@@ -150,6 +155,8 @@ public struct IntegerRepresentation: Representation {
       isNarrow: isNarrow, mask: kept)
   }
 
+  /// Scales and zero points are cut along where the axis has some of its own.
+  /// - Throws: `unsupported` where positions of two groups would come to share a scale.
   public func sliced(axis cut: Int, keeping: [Int]) throws -> any Representation {
     var positions: [Int]?
     if cut == axis { positions = keeping } else if let group { positions = try Self.groups(of: keeping, each: group) }
@@ -176,6 +183,7 @@ public struct IntegerRepresentation: Representation {
 
   public func mask() throws -> Tensor? { kept }
 
+  /// Removed positions get the zero point's integer.
   public func masked(_ mask: Tensor) throws -> any Representation {
     let both = try kept.map { try Tensor.where(mask, $0, Tensor.zeros(shape, .bool)) } ?? mask
     let zero = try spread(zeroPoints).expanded(to: shape)
@@ -218,6 +226,8 @@ public struct IntegerRepresentation: Representation {
     return try Shape(sizes)
   }
 
+  /// Integers of fewer than 8 bits are packed, counted from the lowest of the range. Zero points are left out where all are 0;
+  /// a mask takes one bit a position.
   public func encode(into encoder: inout RepresentationEncoder) throws {
     encoder.set("bits", .integer(bits))
     encoder.set("signed", .boolean(isSigned))

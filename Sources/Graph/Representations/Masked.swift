@@ -30,8 +30,11 @@ public struct MaskedRepresentation: Representation {
 
   public func dense() throws -> Tensor { tensor }
 
+  /// The leaf, 0 where masked; there its gradient is 0 as well.
   public func projected(_ leaf: Tensor) throws -> Tensor { try leaf * kept.converted(to: leaf.dtype) }
 
+  /// Mask and label stay.
+  /// - Throws: `shape` when the new values have another shape.
   public func updated(from leaf: Tensor) throws -> any Representation {
     try requireShape(leaf, shape, Self.kind)
     return try MaskedRepresentation(leaf, mask: kept, label: label)
@@ -43,10 +46,12 @@ public struct MaskedRepresentation: Representation {
 
   public func mask() throws -> Tensor? { kept }
 
+  /// What either mask removes is removed; the label becomes `masked`.
   public func masked(_ mask: Tensor) throws -> any Representation {
     try MaskedRepresentation(tensor, mask: Tensor.where(mask, kept, Tensor.zeros(shape, .bool)))
   }
 
+  /// Values are written whole; the mask takes one bit a position.
   public func encode(into encoder: inout RepresentationEncoder) throws {
     encoder.set("label", .string(label))
     encoder.set("values", blob: tensor)

@@ -10,6 +10,7 @@ public protocol Representation: Sendable {
   static var kind: String { get }
   /// What listings show: the kind, or more exactly `2:4`.
   var label: String { get }
+  /// The shape of the dense values, however they are stored.
   var shape: Shape { get }
   /// Elements that are not 0.
   var nonzeros: Int { get }
@@ -40,11 +41,18 @@ public protocol Representation: Sendable {
 }
 
 extension Representation {
+  /// Default: the kind.
   public var label: String { Self.kind }
+  /// Default: all.
   public var storedElements: Int { shape.count }
+  /// Default: the dense values.
   public func trainable() throws -> Tensor { try dense() }
+  /// Default: the leaf as it is.
   public func projected(_ leaf: Tensor) throws -> Tensor { leaf }
+  /// Default: nil.
   public func mask() throws -> Tensor? { nil }
+  /// Default: refuses.
+  /// - Throws: `unsupported`.
   public func masked(_ mask: Tensor) throws -> any Representation {
     throw PareError(.unsupported, "a \(label) parameter cannot hold positions at zero")
   }

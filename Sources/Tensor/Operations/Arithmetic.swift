@@ -26,6 +26,8 @@ extension Tensor {
     return try Compute.backend.binary(op, a, number: number, swapped: swapped)
   }
 
+  /// Adds element by element, with broadcasting; integers wrap.
+  /// - Throws: `dtype` for two dtypes or bool, `shape` for shapes that do not broadcast.
   public static func + (a: Tensor, b: Tensor) throws -> Tensor {
     let y = try binary(.add, a, b)
     guard a.records || b.records else { return y }
@@ -36,6 +38,8 @@ extension Tensor {
     }
   }
 
+  /// Subtracts element by element, with broadcasting; integers wrap.
+  /// - Throws: `dtype` for two dtypes or bool, `shape` for shapes that do not broadcast.
   public static func - (a: Tensor, b: Tensor) throws -> Tensor {
     let y = try binary(.sub, a, b)
     guard a.records || b.records else { return y }
@@ -46,6 +50,8 @@ extension Tensor {
     }
   }
 
+  /// Multiplies element by element, with broadcasting; integers wrap. For the matrix product see `matmul`.
+  /// - Throws: `dtype` for two dtypes or bool, `shape` for shapes that do not broadcast.
   public static func * (a: Tensor, b: Tensor) throws -> Tensor {
     let y = try binary(.mul, a, b)
     guard a.records || b.records else { return y }
@@ -70,31 +76,45 @@ extension Tensor {
     }
   }
 
+  /// Adds a number to each element; the dtype stays and integers wrap.
+  /// - Throws: `dtype` for bool, or if an integer type cannot hold the number.
   public static func + (a: Tensor, b: Double) throws -> Tensor {
     let y = try binary(.add, a, b)
     return a.records ? y.recorded("add", a, repeatable: true) { g, pullback in pullback.add(0, g) } : y
   }
+  /// Adds each element to a number, as `tensor + number`.
   public static func + (a: Double, b: Tensor) throws -> Tensor { try b + a }
 
+  /// Subtracts a number from each element; the dtype stays and integers wrap.
+  /// - Throws: `dtype` for bool, or if an integer type cannot hold the number.
   public static func - (a: Tensor, b: Double) throws -> Tensor {
     let y = try binary(.sub, a, b)
     return a.records ? y.recorded("sub", a, repeatable: true) { g, pullback in pullback.add(0, g) } : y
   }
+  /// Subtracts each element from a number; the dtype stays and integers wrap.
+  /// - Throws: `dtype` for bool, or if an integer type cannot hold the number.
   public static func - (a: Double, b: Tensor) throws -> Tensor {
     let y = try binary(.sub, b, a, swapped: true)
     return b.records ? y.recorded("sub", b, repeatable: true) { g, pullback in try pullback.add(0, -g) } : y
   }
 
+  /// Multiplies each element by a number; the dtype stays and integers wrap.
+  /// - Throws: `dtype` for bool, or if an integer type cannot hold the number.
   public static func * (a: Tensor, b: Double) throws -> Tensor {
     let y = try binary(.mul, a, b)
     return a.records ? y.recorded("mul", a, repeatable: true) { g, pullback in try pullback.add(0, g * b) } : y
   }
+  /// Multiplies a number by each element, as `tensor * number`.
   public static func * (a: Double, b: Tensor) throws -> Tensor { try b * a }
 
+  /// Divides each element by a number; integers round toward zero.
+  /// - Throws: `dtype` for bool, or if an integer type cannot hold the number; `argument` for an integer divisor 0.
   public static func / (a: Tensor, b: Double) throws -> Tensor {
     let y = try binary(.div, a, b)
     return a.records ? y.recorded("div", a, repeatable: true) { g, pullback in try pullback.add(0, g / b) } : y
   }
+  /// Divides a number by each element; integers round toward zero.
+  /// - Throws: `dtype` for bool, or if an integer type cannot hold the number; `argument` for an integer divisor 0.
   public static func / (a: Double, b: Tensor) throws -> Tensor {
     let y = try binary(.div, b, a, swapped: true)
     guard b.records else { return y }
@@ -105,6 +125,7 @@ extension Tensor {
     }
   }
 
+  /// The opposite number; see `neg`.
   public static prefix func - (a: Tensor) throws -> Tensor { try a.neg() }
 
   /// Raises to a power, element by element.
@@ -137,13 +158,19 @@ extension Tensor {
 
   /// The remainder of a division: floats with the sign of the dividend (C's fmod), integers with that of the divisor.
   public func mod(_ other: Tensor) throws -> Tensor { try dtype.isFloating ? fmod(other) : remainder(other) }
+  /// As `mod` with one divisor for all elements.
+  /// - Throws: `dtype` if an integer type cannot hold the number, `argument` for an integer divisor 0.
   public func mod(_ other: Double) throws -> Tensor { try mod(held(other, "mod")) }
 
   /// The larger of two elements, with broadcasting; NaN wins. Where both are equal, each gets half of the gradient.
   public func maximum(_ other: Tensor) throws -> Tensor { try extreme(.maximum, other) }
   /// The smaller of two elements, with broadcasting; NaN wins. Where both are equal, each gets half of the gradient.
   public func minimum(_ other: Tensor) throws -> Tensor { try extreme(.minimum, other) }
+  /// The larger of each element and a number, which is converted to the dtype as by `converted(to:)`; NaN wins.
+  /// An element equal to the number gets half of the gradient.
   public func maximum(_ other: Double) throws -> Tensor { try extreme(.maximum, Tensor.scalar(other, dtype)) }
+  /// The smaller of each element and a number, which is converted to the dtype as by `converted(to:)`; NaN wins.
+  /// An element equal to the number gets half of the gradient.
   public func minimum(_ other: Double) throws -> Tensor { try extreme(.minimum, Tensor.scalar(other, dtype)) }
 
   private func extreme(_ op: BinaryOperation, _ other: Tensor) throws -> Tensor {
@@ -160,7 +187,9 @@ extension Tensor {
 
   /// Logical on bool, bit by bit on integers; with broadcasting.
   public func and(_ other: Tensor) throws -> Tensor { try Tensor.binary(.and, self, other) }
+  /// Logical (true where at least one is) on bool, bit by bit on integers; with broadcasting.
   public func or(_ other: Tensor) throws -> Tensor { try Tensor.binary(.or, self, other) }
+  /// Logical (true where exactly one is) on bool, bit by bit on integers; with broadcasting.
   public func xor(_ other: Tensor) throws -> Tensor { try Tensor.binary(.xor, self, other) }
   /// The opposite of a bool.
   public func not() throws -> Tensor { try Compute.backend.unary(.not, self) }

@@ -16,6 +16,8 @@ extension Tensor {
     try einsum(equation, operands)
   }
 
+  /// Einstein's sum of operands in a list; see `einsum(_:_:)` with operands one by one.
+  /// - Throws: `argument` also for an empty list.
   public static func einsum(_ equation: String, _ operands: [Tensor]) throws -> Tensor {
     let plan = try EinsumEquation(equation, operands)
     var terms = try zip(operands, plan.operands).map { try EinsumTerm($0, $1).withoutRepeats(equation) }

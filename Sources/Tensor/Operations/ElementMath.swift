@@ -13,6 +13,7 @@ extension Tensor {
   public func log2() throws -> Tensor { try mapped(.log2, "log2") { g, x in try g / (x * M_LN2) } }
   /// The logarithm to base 10; NaN below 0.
   public func log10() throws -> Tensor { try mapped(.log10, "log10") { g, x in try g / (x * M_LN10) } }
+  /// The tangent of an angle in radians.
   public func tan() throws -> Tensor { try mappedByResult(.tan, "tan") { g, y in try g * (y.square() + 1) } }
   /// The angle with that sine, -pi/2...pi/2; NaN outside -1...1.
   public func asin() throws -> Tensor { try mapped(.asin, "asin") { g, x in try g * (1 - x.square()).rsqrt() } }
@@ -20,8 +21,11 @@ extension Tensor {
   public func acos() throws -> Tensor { try mapped(.acos, "acos") { g, x in try -(g * (1 - x.square()).rsqrt()) } }
   /// The angle with that tangent, -pi/2...pi/2.
   public func atan() throws -> Tensor { try mapped(.atan, "atan") { g, x in try g / (x.square() + 1) } }
+  /// The hyperbolic sine, (exp(x) - exp(-x)) / 2.
   public func sinh() throws -> Tensor { try mapped(.sinh, "sinh") { g, x in try g * x.cosh() } }
+  /// The hyperbolic cosine, (exp(x) + exp(-x)) / 2.
   public func cosh() throws -> Tensor { try mapped(.cosh, "cosh") { g, x in try g * x.sinh() } }
+  /// The number with that hyperbolic sine.
   public func asinh() throws -> Tensor { try mapped(.asinh, "asinh") { g, x in try g * (x.square() + 1).rsqrt() } }
   /// NaN below 1.
   public func acosh() throws -> Tensor { try mapped(.acosh, "acosh") { g, x in try g * (x.square() - 1).rsqrt() } }
@@ -56,6 +60,8 @@ extension Tensor {
       try pullback.add(1, Tensor.zeros(q, g.dtype))
     }
   }
+  /// As `floorDivide` with one divisor for all elements.
+  /// - Throws: `dtype` if an integer type cannot hold the number, `argument` for an integer divisor 0.
   public func floorDivide(_ other: Double) throws -> Tensor { try floorDivide(held(other, "floorDivide")) }
 
   /// What a division rounded down leaves, with the sign of the divisor (Python's %); with broadcasting.
@@ -63,6 +69,8 @@ extension Tensor {
   public func remainder(_ other: Tensor) throws -> Tensor {
     try rest(.floorMod, "remainder", other) { try ($0 / $1).floor() }
   }
+  /// As `remainder` with one divisor for all elements.
+  /// - Throws: `dtype` if an integer type cannot hold the number, `argument` for an integer divisor 0.
   public func remainder(_ other: Double) throws -> Tensor { try remainder(held(other, "remainder")) }
 
   /// What a division rounded toward 0 leaves, with the sign of the dividend (C's fmod); with broadcasting.
@@ -71,6 +79,8 @@ extension Tensor {
     guard !dtype.isFloating else { return try rest(.mod, "fmod", other) { try ($0 / $1).trunc() } }
     return try self - (self / other) * other
   }
+  /// As `fmod` with one divisor for all elements.
+  /// - Throws: `dtype` if an integer type cannot hold the number, `argument` for an integer divisor 0.
   public func fmod(_ other: Double) throws -> Tensor { try fmod(held(other, "fmod")) }
 
   private func rest(
@@ -112,9 +122,13 @@ extension Tensor {
   /// Integers times 2 to the power of `bits`, with broadcasting. From the width on everything is shifted out; a negative
   /// number shifts the other way.
   public func shiftedLeft(_ bits: Tensor) throws -> Tensor { try Tensor.binary(.shiftLeft, self, bits) }
+  /// As `shiftedLeft` with one count of bits for all elements.
+  /// - Throws: `dtype` for floats and bool, or if the elements' type cannot hold the count.
   public func shiftedLeft(_ bits: Int) throws -> Tensor { try shiftedLeft(held(Double(bits), "shiftedLeft")) }
 
   /// Integers shifted down, the sign kept, with broadcasting; see `shiftedLeft`.
   public func shiftedRight(_ bits: Tensor) throws -> Tensor { try Tensor.binary(.shiftRight, self, bits) }
+  /// As `shiftedRight` with one count of bits for all elements.
+  /// - Throws: `dtype` for floats and bool, or if the elements' type cannot hold the count.
   public func shiftedRight(_ bits: Int) throws -> Tensor { try shiftedRight(held(Double(bits), "shiftedRight")) }
 }

@@ -36,12 +36,17 @@ extension Tensor {
   public func sqrt() throws -> Tensor { try mappedByResult(.sqrt, "sqrt") { g, y in try g / (y * 2) } }
   /// One over the square root.
   public func rsqrt() throws -> Tensor { try mappedByResult(.rsqrt, "rsqrt") { g, y in try g * (y * y * y) * -0.5 } }
+  /// Each element times itself; integers wrap.
   public func square() throws -> Tensor { try mapped(.square, "square") { g, x in try g * (x * 2) } }
+  /// e to the power of each element. Floats only.
   public func exp() throws -> Tensor { try mappedByResult(.exp, "exp") { g, y in try g * y } }
   /// The natural logarithm; NaN below 0.
   public func log() throws -> Tensor { try mapped(.log, "log") { g, x in try g / x } }
+  /// The sine of an angle in radians. Floats only.
   public func sin() throws -> Tensor { try mapped(.sin, "sin") { g, x in try g * x.cos() } }
+  /// The cosine of an angle in radians. Floats only.
   public func cos() throws -> Tensor { try mapped(.cos, "cos") { g, x in try -(g * x.sin()) } }
+  /// The hyperbolic tangent, -1...1. Floats only.
   public func tanh() throws -> Tensor {
     try mappedByResult(.tanh, "tanh") { g, y in
       try Tensor.gradient(.tanhGradient, g, y) { try g * (1 - y.square()) }
@@ -63,6 +68,7 @@ extension Tensor {
       try Tensor.gradient(.reluGradient, g, y) { try Tensor.where(y.gt(0), g, Tensor.scalar(0, g.dtype)) }
     }
   }
+  /// 1 / x, infinite at 0. Floats only.
   public func reciprocal() throws -> Tensor { try mappedByResult(.reciprocal, "reciprocal") { g, y in try -(g * (y * y)) } }
   /// -1, 0 or 1.
   public func sign() throws -> Tensor { try flat(.sign) }
@@ -111,17 +117,30 @@ extension Tensor {
   private func compared(_ op: Comparison, _ number: Double) throws -> Tensor {
     try Compute.backend.compare(op, self, number: number)
   }
+  /// Whether elements are equal; NaN equals nothing.
+  /// - Throws: `dtype` for two dtypes, `shape` for shapes that do not broadcast; so do the other five.
   public func eq(_ other: Tensor) throws -> Tensor { try compared(.eq, other) }
+  /// Whether elements differ; NaN differs from everything.
   public func ne(_ other: Tensor) throws -> Tensor { try compared(.ne, other) }
+  /// Whether this tensor's element is smaller; false beside NaN.
   public func lt(_ other: Tensor) throws -> Tensor { try compared(.lt, other) }
+  /// Whether this tensor's element is smaller or equal; false beside NaN.
   public func le(_ other: Tensor) throws -> Tensor { try compared(.le, other) }
+  /// Whether this tensor's element is larger; false beside NaN.
   public func gt(_ other: Tensor) throws -> Tensor { try compared(.gt, other) }
+  /// Whether this tensor's element is larger or equal; false beside NaN.
   public func ge(_ other: Tensor) throws -> Tensor { try compared(.ge, other) }
+  /// Whether each element is exactly that number; false everywhere for a number that the dtype cannot hold.
   public func eq(_ number: Double) throws -> Tensor { try compared(.eq, number) }
+  /// Whether each element differs from that number; true everywhere for a number that the dtype cannot hold.
   public func ne(_ number: Double) throws -> Tensor { try compared(.ne, number) }
+  /// Whether each element is smaller than a number, which need not be one of the dtype; false for NaN.
   public func lt(_ number: Double) throws -> Tensor { try compared(.lt, number) }
+  /// Whether each element is at most a number, which need not be one of the dtype; false for NaN.
   public func le(_ number: Double) throws -> Tensor { try compared(.le, number) }
+  /// Whether each element is larger than a number, which need not be one of the dtype; false for NaN.
   public func gt(_ number: Double) throws -> Tensor { try compared(.gt, number) }
+  /// Whether each element is at least a number, which need not be one of the dtype; false for NaN.
   public func ge(_ number: Double) throws -> Tensor { try compared(.ge, number) }
 
   /// Takes from `a` where `condition` (bool) is true and from `b` elsewhere; all three broadcast.

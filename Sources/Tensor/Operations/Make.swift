@@ -49,12 +49,16 @@ extension Tensor {
 
   func clear() { memset(address, 0, byteCount) }
 
+  /// Returns a tensor of zeros (false for bool).
+  /// - Throws: `shape` for an invalid shape, `memory`.
   public static func zeros(_ shape: Shape, _ dtype: DType = .f32) throws -> Tensor {
     let made = try empty(shape, dtype)
     made.clear()
     return made
   }
 
+  /// Returns a tensor of ones (true for bool).
+  /// - Throws: `shape` for an invalid shape, `memory`.
   public static func ones(_ shape: Shape, _ dtype: DType = .f32) throws -> Tensor { try full(shape, 1, dtype) }
 
   /// Returns a tensor with every element `value`, converted as `converted(to:)` does: rounded or saturated.

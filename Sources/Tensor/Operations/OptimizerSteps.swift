@@ -35,14 +35,18 @@ extension Tensor {
 
   /// What `adamStep` is told beside the tensors.
   public struct AdamOptions: Sendable {
+    /// The learning rate: the length of a step.
     public var rate: Double
     /// Added to the gradient, times the value (Adam).
     public var decay = 0.0
     /// The share, times the rate, that is taken off the value (AdamW).
     public var decoupledDecay = 0.0
+    /// The share of the first and of the second moment that a step keeps.
     public var betas = (0.9, 0.999)
+    /// Added to the corrected root of the second moment, by which the step is divided.
     public var epsilon = 1e-8
 
+    /// Options of Adam without decay, with the betas and epsilon that Kingma and Ba recommend.
     public init(rate: Double) { self.rate = rate }
   }
 

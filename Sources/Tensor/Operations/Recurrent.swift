@@ -2,13 +2,16 @@ import Support
 
 /// How `Tensor.lstm`, `gru` and `rnn` run over a sequence: the attributes of ONNX's recurrent operators.
 public struct Recurrence: Sendable {
+  /// In which order steps are read, under ONNX's names. `bidirectional` has both, forward first, on an axis of their own.
   public enum Direction: String, Sendable, CaseIterable {
     case forward, reverse, bidirectional
   }
 
   /// A function of a gate, under ONNX's name, with its two constants.
   public struct Activation: Sendable, Hashable {
+    /// ONNX's, in its spelling.
     public let name: String
+    /// The constants, ONNX's defaults where none are given; without effect in an activation that takes fewer.
     public let alpha: Double, beta: Double
 
     private static let defaults: [String: (alpha: Double, beta: Double)] = [
@@ -58,6 +61,7 @@ public struct Recurrence: Sendable {
     }
   }
 
+  /// The order of the steps; D is 2 when it is `bidirectional`, else 1.
   public var direction: Direction
   /// For each direction: LSTM three (gates, cell, hidden), GRU two (gates, hidden), RNN one. Empty is the default.
   public var activations: [Activation]
@@ -70,6 +74,7 @@ public struct Recurrence: Sendable {
   /// GRU: the reset gate acts on the product instead of on the state; PyTorch's form.
   public var linearBeforeReset: Bool
 
+  /// The defaults are those of ONNX's LSTM, GRU and RNN.
   public init(
     _ direction: Direction = .forward, activations: [Activation] = [], clip: Double? = nil, batchFirst: Bool = false,
     inputForget: Bool = false, linearBeforeReset: Bool = false

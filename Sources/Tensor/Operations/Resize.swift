@@ -30,8 +30,11 @@ public struct Interpolation: Sendable, Hashable {
     case floor, ceil
   }
 
+  /// ONNX's `mode`: one neighbour on each axis (nearest), two (linear) or four (cubic), before `antialias` adds some.
   public var mode: Mode
+  /// ONNX's `coordinate_transformation_mode`.
   public var coordinates: Coordinates
+  /// ONNX's `nearest_mode`; only mode `nearest` reads it.
   public var rounding: Rounding
   /// The a of the cubic kernel (Keys 1981); PyTorch and ONNX have -0.75, others -0.5.
   public var cubicCoefficient: Double
@@ -42,6 +45,7 @@ public struct Interpolation: Sendable, Hashable {
   /// The value outside the region of `tfCropAndResize`.
   public var extrapolation: Double
 
+  /// The defaults are those of ONNX Resize.
   public init(
     _ mode: Mode = .nearest, coordinates: Coordinates = .halfPixel, rounding: Rounding = .preferFloor,
     cubicCoefficient: Double = -0.75, excludeOutside: Bool = false, antialias: Bool = false, extrapolation: Double = 0

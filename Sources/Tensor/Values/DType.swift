@@ -50,8 +50,10 @@ extension Bool: TensorElement { public static var dtype: DType { .bool } }
 /// The upper half of an f32: 8 exponent bits, 7 of fraction.
 public struct BFloat16: TensorElement, Hashable {
   public static var dtype: DType { .bf16 }
+  /// From the highest bit: sign, 8 bits of exponent, 7 of fraction.
   public var bitPattern: UInt16
 
+  /// Takes the bits as they are, NaN and infinity included.
   public init(bitPattern: UInt16) { self.bitPattern = bitPattern }
 
   /// Rounds to nearest, ties to even; NaN stays NaN.
