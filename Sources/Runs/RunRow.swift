@@ -4,14 +4,17 @@ import Support
 
 /// A run as the database keeps it.
 public struct RunRow: Sendable {
+  /// The row's number, from 1.
   public let id: Int
   /// Local time, `2026-01-31 12:00:00`.
   public let started: String
   /// "running", "done", "failed", "interrupted"; "killed" for one whose process is gone.
   public let status: String
+  /// Wall-clock seconds; nil unless the run is done.
   public let seconds: Double?
   /// Where the call stands: `file:line`.
   public let script: String
+  /// The version of Pare that ran it.
   public let version: String
   /// The steps as a script writes them.
   public let recipe: String
@@ -19,14 +22,21 @@ public struct RunRow: Sendable {
   public let steps: LedgerValue
   /// The hash of the model that it started from, and of the one that it made.
   public let model: String
+  /// Nil unless the run is done.
   public let result: String?
   /// What the data was loaded with; nil without data.
   public let data: LedgerValue?
+  /// The first seed.
   public let seed: UInt64
+  /// How many seeds.
   public let runs: Int
+  /// The figures of the model it started from, by name (`CompressionResult.figures`); empty unless the run is done.
   public let before: [String: Double]
+  /// The figures after the last step, by name; of several seeds their means. Empty unless the run is done.
   public let after: [String: Double]
+  /// The error's text; nil unless the run failed or was interrupted.
   public let error: String?
+  /// A remark that the user gave.
   public let note: String?
 
   /// The name of the data set.

@@ -4,12 +4,14 @@ import Support
 /// Where a representation's own kernel pays: for each kernel its time as a share of the dense layer's, by the density of
 /// the weights. An input of compilation, never a fresh timing, so that the same table gives the same choice.
 public struct BreakEvenTable: Sendable, Hashable, Codable {
+  /// One point of a kernel's curve.
   public struct Point: Sendable, Hashable, Codable {
     /// The share of weights that are not zero, 0...1.
     public var density: Double
     /// The kernel's time over the dense layer's.
     public var share: Double
 
+    /// A point as it is; the table checks it.
     public init(density: Double, share: Double) {
       self.density = density
       self.share = share

@@ -15,6 +15,7 @@ public struct Latency: Sendable, Hashable, Codable {
   /// The number of runs that were timed.
   public var runs: Int
 
+  /// A latency of these numbers, milliseconds and a count.
   public init(medianMs: Double, minMs: Double, p95Ms: Double, runs: Int) {
     self.medianMs = medianMs
     self.minMs = minMs
@@ -51,6 +52,7 @@ public struct NodeProfile: Sendable, Hashable, Codable {
   /// memory. Integers, bf16, Winograd's form and what lies in a cache can go beyond 1.
   public var share: Double
 
+  /// A profile of these numbers.
   public init(
     name: String, op: String, implementation: String, ms: Double, gflops: Double, gigabytes: Double, share: Double
   ) {

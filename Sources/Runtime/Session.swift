@@ -33,6 +33,7 @@ public final class Session: @unchecked Sendable {
   public let threads: Int
   /// The batch that the session was compiled for first.
   public let batch: Int
+  /// The type in which f32 layers compute.
   public let precision: Precision
 
   private let compiler: Compiler

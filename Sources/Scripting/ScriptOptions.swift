@@ -16,6 +16,7 @@ public struct ScriptOptions: Sendable {
   /// The folder of data sets that a sandboxed script may read beside the working directory.
   public var dataFolder: String?
 
+  /// A script with all of Lua, no limits, and the plugins that are found.
   public init() {}
 
   var memoryCeiling: Int { memoryLimit ?? (sandbox ? 2 << 30 : 0) }

@@ -13,6 +13,7 @@ public struct Evaluation: Sendable {
   public var top5: Double
   /// The mean cross-entropy, in nats; NaN where targets are no classes.
   public var loss: Double
+  /// The number of samples of the part.
   public var samples: Int
   /// Accuracy on the samples of each class; NaN for a class without samples.
   public var perClass: [Double]

@@ -4,6 +4,7 @@ import Tensor
 
 /// A model whose parameters are tracked: what the loss of an own training loop is computed with.
 public struct TrackedModel {
+  /// The model that was tracked, as it was given.
   public let model: Model
   private let interpreter: Interpreter
   /// The leaves, by parameter name.

@@ -75,6 +75,7 @@ public struct TrainingLoss {
   /// Returns the tracked loss, one number, of one training batch.
   public var value: (_ execution: Execution, _ batch: Batch) throws -> Tensor
 
+  /// A loss of your own.
   public init(
     name: String = "own", taps: [String] = [], value: @escaping (_ execution: Execution, _ batch: Batch) throws -> Tensor
   ) {
@@ -106,6 +107,7 @@ public struct TrainingPenalty {
   /// Returns one number from the tracked parameters, by name, as the forward pass sees them (masks in force).
   public var value: (_ parameters: [String: Tensor], _ model: Model) throws -> Tensor
 
+  /// A penalty of your own.
   public init(name: String, value: @escaping (_ parameters: [String: Tensor], _ model: Model) throws -> Tensor) {
     self.name = name
     self.value = value

@@ -13,8 +13,12 @@ public struct AttentionTransfer: DistillationLoss {
       .list("layers", optional: true, doc: "Layer names, or {student, teacher} pairs; default: the last of each resolution"),
     ])
   private let power: Double
+  /// The pairs that `layers` names; `[]` without it.
   public let taps: [(student: String, teacher: String)]
 
+  /// A name in `layers` stands for the layer of that name in both models.
+  ///
+  /// - Throws: `argument` for an item of `layers` that is neither a name nor a pair of names.
   public init(_ arguments: Arguments) throws {
     power = try arguments.number("p")
     taps = try (arguments.optionalList("layers") ?? []).map { value in
@@ -27,6 +31,9 @@ public struct AttentionTransfer: DistillationLoss {
     }
   }
 
+  /// The pairs of `layers`; without it, for each `[H, W]` beyond one pixel that both models have, the last layer of each.
+  ///
+  /// - Throws: `argument` where no resolution is shared.
   public func taps(student: Model, teacher: Model) throws -> [(student: String, teacher: String)] {
     guard taps.isEmpty else { return taps }
     let own = try Self.lastOfEachResolution(student), others = try Self.lastOfEachResolution(teacher)
@@ -49,6 +56,9 @@ public struct AttentionTransfer: DistillationLoss {
     return last
   }
 
+  /// The sum over the pairs of the mean squared difference of their maps; gradients flow into the student alone.
+  ///
+  /// - Throws: `shape` for a tapped value that is not `[N, C, H, W]`.
   public func value(student: ModelOutputs, teacher: ModelOutputs, labels: Tensor?) throws -> Tensor {
     var sum = try Tensor.scalar(0)
     for (own, other) in zip(student.taps, teacher.taps) {

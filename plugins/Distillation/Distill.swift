@@ -17,6 +17,9 @@ public struct Distill: CompressionMethod {
   private let losses: [(loss: any DistillationLoss, weight: Double)]
   private let arguments: Arguments
 
+  /// Gives each loss the step's `temperature` and `alpha`, where it declares them and was not given its own.
+  ///
+  /// - Throws: `argument` for a `temperature` or `alpha` that no loss declares.
   public init(_ arguments: Arguments) throws {
     teacher = try arguments.optionalModel("teacher")
     student = try arguments.optionalModel("student")
@@ -50,6 +53,10 @@ public struct Distill: CompressionMethod {
     }
   }
 
+  /// Trains the student, the step's model unless another is given, on the training part; the teacher runs on each batch.
+  ///
+  /// - Throws: `unsupported` for a teacher of several inputs or without output; `argument` without data, or without a loss;
+  ///   what training throws.
   public func apply(_ model: Model, _ context: Context) throws -> Model {
     let teacher = teacher ?? context.baseline
     let student = student ?? model

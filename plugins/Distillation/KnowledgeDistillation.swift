@@ -20,6 +20,9 @@ public struct KnowledgeDistillation: DistillationLoss {
     alpha = try arguments.number("alpha")
   }
 
+  /// Without labels, or with an `alpha` of 1, the soft part alone, times `alpha`.
+  ///
+  /// - Throws: `shape` unless both logits are `[N, C]` of one shape.
   public func value(student: ModelOutputs, teacher: ModelOutputs, labels: Tensor?) throws -> Tensor {
     let soft = try Loss.klDivergence(
       student: student.logits, teacher: teacher.logits, temperature: temperature) * alpha
@@ -38,6 +41,9 @@ public struct LogitRegression: DistillationLoss {
 
   public init(_ arguments: Arguments) throws { alpha = try arguments.number("alpha") }
 
+  /// Without labels, or with an `alpha` of 1, the squared difference alone, times `alpha`.
+  ///
+  /// - Throws: `shape` for logits of different shapes.
   public func value(student: ModelOutputs, teacher: ModelOutputs, labels: Tensor?) throws -> Tensor {
     let squared = try Loss.mse(student.logits, teacher.logits.detached()) * alpha
     guard let labels, alpha < 1 else { return squared }

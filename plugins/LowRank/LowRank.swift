@@ -31,6 +31,9 @@ public struct Factorize: CompressionMethod {
   private let keep: Set<String>
   private let scope: Set<String>?
 
+  /// Energy 0.9 unless one of `rank`, `ratio` and `energy` is given.
+  ///
+  /// - Throws: `argument` for several of them, or for a layer in `layers` that says anything but one of them.
   public init(_ arguments: Arguments) throws {
     decomposition = try arguments.entry("decomposition")
     let given = ["rank", "ratio", "energy"].filter { arguments.isGiven($0) }
@@ -67,8 +70,12 @@ public struct Factorize: CompressionMethod {
     return try EntryValue(registration, arguments).make(as: (any RankSelector).self)
   }
 
+  /// What the decomposition needs.
   public var needs: Statistics { decomposition.needs }
 
+  /// Replaces the layers one after the other, each in the model with the factors before it.
+  ///
+  /// - Throws: `not_found` for a layer named in an argument that the model lacks; `nothing_changed` when no layer gets smaller.
   public func apply(_ model: Model, _ context: Context) throws -> Model {
     let run = try factorized(model, context)
     for skip in run.skipped { context.skip(skip.layer, skip.reason) }
@@ -78,6 +85,9 @@ public struct Factorize: CompressionMethod {
     return run.model
   }
 
+  /// Factorizes a copy of the model, so that the plan is what `apply` does; it takes as long.
+  ///
+  /// - Throws: `not_found` for a layer named in an argument that the model lacks.
   public func plan(_ model: Model, _ context: Context) throws -> Plan? {
     let run = try factorized(model, context)
     return Plan(items: run.items, before: try model.cost(), after: try run.model.cost(), skipped: run.skipped)

@@ -8,6 +8,7 @@ public struct FixedRank: RankSelector {
   private let rank: Int
 
   public init(_ arguments: Arguments) throws { rank = try arguments.integer("rank") }
+  /// The rank asked for, at most the length of the spectrum.
   public func choose(_ layer: LayerView, spectrum: [Double]) throws -> Int { min(rank, spectrum.count) }
 }
 
@@ -19,6 +20,7 @@ public struct RatioRank: RankSelector {
   private let ratio: Double
 
   public init(_ arguments: Arguments) throws { ratio = try arguments.number("ratio") }
+  /// `ratio` of the length of the spectrum, rounded, at least 1.
   public func choose(_ layer: LayerView, spectrum: [Double]) throws -> Int {
     min(max(Int((ratio * Double(spectrum.count)).rounded()), 1), spectrum.count)
   }
@@ -33,6 +35,7 @@ public struct EnergyRank: RankSelector {
 
   public init(_ arguments: Arguments) throws { energy = try arguments.number("energy") }
 
+  /// The fewest leading components whose squares make `energy` of the sum of all; at least 1.
   public func choose(_ layer: LayerView, spectrum: [Double]) throws -> Int { Self.rank(of: spectrum, holding: energy) }
 
   /// Returns the fewest leading components whose squares make `share` of the whole; at least 1.

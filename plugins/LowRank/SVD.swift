@@ -11,8 +11,16 @@ public struct SVD: Decomposition {
     reference: "Eckart and Young 1936; Denton et al. 2014")
   public init(_ arguments: Arguments) throws {}
 
+  /// The singular values of the weight as `[out, in]`.
+  ///
+  /// - Throws: `unsupported` for other layers than linear ones and 1x1 convolutions of one group, and for scaling (`alpha`,
+  ///   `beta`), a transposed input or uneven padding.
   public func spectrum(_ layer: LayerView) throws -> [Double] { try matrix(layer).svd().s.scalars() }
 
+  /// The first factor has weight `[rank, in]` and no bias, the second `[out, rank]` and the layer's bias. The first one of
+  /// a convolution has its strides and padding. The bias of a `MatMul` is an `Add` behind it, which stays.
+  ///
+  /// - Throws: `unsupported` as `spectrum`; `argument` for a rank outside 1...min(out, in).
   public func factor(_ layer: LayerView, rank: Int) throws -> Module {
     let weight = try matrix(layer)
     let outputs = weight.shape[0]

@@ -5,6 +5,7 @@ public struct UniformAllocation: Allocation {
   public static let entry = Entry(name: "uniform", summary: "Every layer loses the same share")
   public init(_ arguments: Arguments) throws {}
 
+  /// `share` for every layer.
   public func allocate(_ layers: [LayerView], share: Double, _ context: Context) throws -> [String: Double] {
     Dictionary(layers.map { ($0.name, share) }, uniquingKeysWith: { first, _ in first })
   }
@@ -19,6 +20,8 @@ public struct ErdosRenyi: Allocation {
     reference: "Mocanu et al. 2018; Evci et al. 2020, \"Rigging the Lottery\", section 3")
   public init(_ arguments: Arguments) throws {}
 
+  /// `1 - factor * density` for each layer, with one factor for all and density the sum of its weight's sizes over their
+  /// product; 0 for a layer that stays whole.
   public func allocate(_ layers: [LayerView], share: Double, _ context: Context) throws -> [String: Double] {
     let sizes = layers.map { Double($0.weight.count) }
     let densities = layers.map { $0.weight.shape.reduce(0.0) { $0 + Double($1) } / max(1, Double($0.weight.count)) }

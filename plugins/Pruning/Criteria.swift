@@ -15,8 +15,10 @@ public struct Magnitude: ImportanceCriterion {
     ])
   private let p: Double
 
+  /// A `p` that is no number is "inf": units score their largest weight.
   public init(_ arguments: Arguments) throws { p = try arguments.optionalNumber("p") ?? .infinity }
 
+  /// `|w|^p` in the weight's shape; for "inf" the largest `|w|` of each unit, `[layer.units]`.
   public func score(_ layer: LayerView, _ context: Context) throws -> Tensor {
     let size = try layer.weight.abs()
     if p == 1 { return size }
@@ -37,8 +39,12 @@ public struct Taylor: ImportanceCriterion {
   private let isGate: Bool
 
   public init(_ arguments: Arguments) throws { isGate = try arguments.boolean("gate") }
+  /// The gradient of the mean loss.
   public var needs: Statistics { [.gradient] }
 
+  /// `(w g)^2` in the weight's shape; with `gate` the square of the sum of `w g` over each unit, `[layer.units]`.
+  ///
+  /// - Throws: `undeclared` or `internal` where the gradient was not collected.
   public func score(_ layer: LayerView, _ context: Context) throws -> Tensor {
     let product = try layer.weight * layer.gradient
     guard isGate else { return try product * product }
@@ -56,6 +62,7 @@ public struct Random: ImportanceCriterion {
 
   public init(_ arguments: Arguments) throws { seed = try arguments.optionalInteger("seed") }
 
+  /// Uniform numbers `[layer.units]`. The seed is the recipe's unless the entry was given its own.
   public func score(_ layer: LayerView, _ context: Context) throws -> Tensor {
     var random = RandomSource(seed: seed.map(UInt64.init) ?? context.seed, name: "prune.random." + layer.name)
     return try Tensor((0..<layer.units).map { _ in random.uniform() }, shape: [layer.units])

@@ -13,6 +13,9 @@ public struct Finetune: CompressionMethod {
 
   public init(_ arguments: Arguments) throws { self.arguments = arguments }
 
+  /// Trains on the training part. With `teacher` it is a `distill` step with its default loss and the same arguments.
+  ///
+  /// - Throws: `argument` for `loss` beside `teacher`, or without data; what training throws.
   public func apply(_ model: Model, _ context: Context) throws -> Model {
     if arguments.isGiven("teacher") { return try distilled(model, context) }
     var options = try TrainingOptions(finetuning: arguments, seed: context.seed, title: "finetune")

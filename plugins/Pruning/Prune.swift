@@ -14,6 +14,11 @@ public struct Prune: CompressionMethod {
   private let epochs: Int
   private let rate: Double?
 
+  /// Reads what `entry` declares. A schedule other than `one_shot` has 4 steps unless `steps` says otherwise.
+  ///
+  /// - Throws: `argument` unless exactly one of `sparsity`, `threshold`, `percentile` and `budget` is given (none will do with
+  ///   `layers` or an n:m pattern), for an unknown granularity, and for an `allocation` beside `scope` or without
+  ///   `sparsity` or `budget`; `unsupported` for what is not there yet.
   public init(_ arguments: Arguments) throws {
     options = try PruneOptions(arguments)
     criterion = try arguments.entry("criterion")
@@ -36,8 +41,15 @@ public struct Prune: CompressionMethod {
     }
   }
 
+  /// What the criterion needs.
   public var needs: Statistics { criterion.needs }
 
+  /// Cuts at each step of the schedule, after `epochs` of training from the second step on. Channels that are cut out are
+  /// checked against the masked model.
+  ///
+  /// - Throws: `not_found` for a layer named in an argument that the model lacks; `argument` for a schedule outside 0...1 or a
+  ///   score that is NaN; `nothing_changed` when nothing goes; `not_reached` when the amount would empty a layer; `internal`
+  ///   when the masked and the shrunk model differ; what training throws.
   public func apply(_ model: Model, _ context: Context) throws -> Model {
     var current = model
     for step in 0...steps {
@@ -74,6 +86,9 @@ public struct Prune: CompressionMethod {
     return options
   }
 
+  /// What the whole amount would take from the model at once; schedule and training are left out.
+  ///
+  /// - Throws: `not_found`, `argument`, `not_reached` as `apply`; `nothing_changed` when no layer can be pruned.
   public func plan(_ model: Model, _ context: Context) throws -> Plan? {
     let cut = try Cut(model, options, criterion, allocation, context)
     let after = try cut.applied(to: model, isFinal: true)

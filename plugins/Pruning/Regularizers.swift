@@ -9,6 +9,7 @@ public struct L1: Regularizer {
 
   public init(_ arguments: Arguments) throws { strength = try arguments.number("strength") }
 
+  /// `strength` times the sum; a weight that several layers share counts once.
   public func value(_ parameters: [String: Tensor], of model: Model) throws -> Tensor {
     try model.weights(among: parameters).reduce(Tensor.scalar(0)) { try $0 + $1.weight.abs().sum() } * strength
   }
@@ -26,6 +27,7 @@ public struct GroupLasso: Regularizer {
 
   public init(_ arguments: Arguments) throws { strength = try arguments.number("strength") }
 
+  /// `strength` times the sum; 1e-12 under each root keeps the gradient finite at 0.
   public func value(_ parameters: [String: Tensor], of model: Model) throws -> Tensor {
     try model.weights(among: parameters).reduce(Tensor.scalar(0)) { sum, layer in
       let others = (0..<layer.weight.rank).filter { $0 != layer.outputs }
@@ -46,6 +48,7 @@ public struct BatchNormL1: Regularizer {
 
   public init(_ arguments: Arguments) throws { strength = try arguments.number("strength") }
 
+  /// `strength` times the sum over the scales among `parameters`.
   public func value(_ parameters: [String: Tensor], of model: Model) throws -> Tensor {
     try model.nodes.reduce(Tensor.scalar(0)) { sum, node in
       guard node.op == "BatchNormalization", let scale = node.input(1).flatMap({ parameters[$0] }) else { return sum }

@@ -6,6 +6,7 @@ public struct OneShot: SparsitySchedule {
   public static let entry = Entry(
     name: "one_shot", summary: "The whole amount in one step", reference: "Han et al. 2015")
   public init(_ arguments: Arguments) throws {}
+  /// 1 at every step.
   public func value(step: Int, total: Int) throws -> Double { 1 }
 }
 
@@ -13,6 +14,7 @@ public struct OneShot: SparsitySchedule {
 public struct Linear: SparsitySchedule {
   public static let entry = Entry(name: "linear", summary: "The same amount more at each step")
   public init(_ arguments: Arguments) throws {}
+  /// `step / total`; 1 without steps.
   public func value(step: Int, total: Int) throws -> Double { total == 0 ? 1 : Double(step) / Double(total) }
 }
 
@@ -36,6 +38,7 @@ public struct Cubic: SparsitySchedule {
     exponent = try arguments.number("exponent")
   }
 
+  /// `1 + (initial - 1)(1 - step / total)^exponent`; 1 without steps.
   public func value(step: Int, total: Int) throws -> Double {
     guard total > 0 else { return 1 }
     let left = 1 - Double(min(max(step, 0), total)) / Double(total)

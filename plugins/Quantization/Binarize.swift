@@ -20,6 +20,9 @@ public struct Binarize: CompressionMethod {
     keep = Set(try arguments.strings("keep"))
   }
 
+  /// Folds batch-norms first. A weight that an earlier step holds at 0 in places is left alone, since one bit has no zero.
+  ///
+  /// - Throws: `not_found` for a name in `keep` that the model lacks; `nothing_changed` when no layer changes.
   public func apply(_ model: Model, _ context: Context) throws -> Model {
     let (result, layers) = try context.replacingWeights(of: model.foldingBatchNorm(), keep: keep, method: "binarize") { view, old in
       guard try old.mask() == nil else {

@@ -22,6 +22,10 @@ public struct Cluster: CompressionMethod {
     keep = Set(try arguments.strings("keep"))
   }
 
+  /// Runs k-means on each weight, from evenly spaced values; a layer of at most `entries` weights is left alone.
+  ///
+  /// - Throws: `not_found` for a name in `keep` that the model lacks; `nothing_changed` when no layer changes; `argument` for
+  ///   weights that are NaN or infinite.
   public func apply(_ model: Model, _ context: Context) throws -> Model {
     try context.replacingWeights(of: model, keep: keep, method: "cluster") { view, old in
       let weight = try view.stored(view.weight), mask = try old.mask()

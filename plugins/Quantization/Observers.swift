@@ -5,6 +5,7 @@ public struct MinMax: RangeObserver {
   public static let entry = Entry(
     name: "minmax", summary: "Lowest and highest value seen", reference: "Jacob et al. 2018, section 3.1")
   public init(_ arguments: Arguments) throws {}
+  /// An observation of two numbers; its range throws `argument` when nothing was seen, or an infinity.
   public func start() throws -> any RangeObservation { Observation() }
 
   private struct Observation: RangeObservation {
@@ -41,6 +42,7 @@ public struct Percentile: RangeObserver {
     bins = (try arguments.integer("bins") + 1) / 2 * 2
   }
 
+  /// An observation of one histogram; it leaves out NaN and infinities, and its range throws `argument` when nothing is left.
   public func start() throws -> any RangeObservation { Observation(histogram: Histogram(bins: bins), share: percentile / 100) }
 
   private struct Observation: RangeObservation {

@@ -37,6 +37,10 @@ public struct Quantize: CompressionMethod {
   private let keep: Set<String>
   private let own: [String: Int]
 
+  /// Settles which bits hold: those of `weights` and `activations`, else `bits`, else 8. With `activations=false`, or
+  /// with `weights` and neither `bits` nor `activations`, activations stay floats.
+  ///
+  /// - Throws: `argument` for unknown fields or bits outside 2...8, and for `group` beside another granularity.
   public init(_ arguments: Arguments) throws {
     let bits = try arguments.optionalInteger("bits")
     let weights = try Fields(arguments, "weights", allowed: ["bits", "granularity", "group"])
@@ -80,8 +84,14 @@ public struct Quantize: CompressionMethod {
     return result
   }
 
+  /// What the algorithm needs.
   public var needs: Statistics { algorithm.needs }
 
+  /// Folds batch-norms, makes the weights integers, and observes activations on `calibration` training samples.
+  ///
+  /// - Throws: `not_found` for a layer named in an argument that the model lacks; `nothing_changed` when no weight could become
+  ///   integer; `unsupported` for a quantizer whose grid is not linear, or groups with another algorithm than `nearest`;
+  ///   `argument` without data where activations are observed.
   public func apply(_ model: Model, _ context: Context) throws -> Model {
     try requireLayers(Array(keep) + own.keys, in: model)
     let folded = try model.foldingBatchNorm()

@@ -12,6 +12,9 @@ public struct Ternarize: CompressionMethod {
 
   public init(_ arguments: Arguments) throws { keep = Set(try arguments.strings("keep")) }
 
+  /// Makes each layer's weight ternary by that rule; zeros that an earlier step holds do not count in the mean.
+  ///
+  /// - Throws: `not_found` for a name in `keep` that the model lacks; `nothing_changed` when no layer changes.
   public func apply(_ model: Model, _ context: Context) throws -> Model {
     try context.replacingWeights(of: model, keep: keep, method: "ternarize") { view, old in
       try TernaryRepresentation(nearest: view.stored(view.weight), axis: view.outputAxis, mask: old.mask())

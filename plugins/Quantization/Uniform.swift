@@ -14,6 +14,7 @@ public struct Uniform: Quantizer {
 
   public init(_ arguments: Arguments) throws { isSymmetric = try arguments.boolean("symmetric") }
 
+  /// Symmetric: i8 values and no zero point. Affine: u8 values and u8 zero points. Weights of 0 alone have the scale 1.
   public func quantize(_ weight: Tensor, bits: Int, axis: Int?) throws -> Quantized {
     let plain = try weight.detached().converted(to: .f32)
     let others = axis.map { axis in (0..<plain.rank).filter { $0 != axis } }
@@ -62,6 +63,7 @@ public struct Nearest: QuantizationAlgorithm {
     name: "nearest", summary: "Every weight goes to the nearest point of the grid", reference: "Jacob et al. 2018")
   public init(_ arguments: Arguments) throws {}
 
+  /// Asks the quantizer for the whole weight; nothing of the data is used.
   public func quantize(
     _ layer: LayerView, bits: Int, axis: Int?, with quantizer: any Quantizer, _ context: Context
   ) throws -> Quantized { try quantizer.quantize(layer.weight, bits: bits, axis: axis) }

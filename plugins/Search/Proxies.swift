@@ -10,6 +10,9 @@ public struct GradientNorm: Proxy {
 
   public init(_ arguments: Arguments) throws { samples = try arguments.integer("samples") }
 
+  /// The sum over the layers of the Euclidean norm of the weight's gradient, on `samples` training samples.
+  ///
+  /// - Throws: `argument` without data.
   public func score(_ model: Model, _ context: Context) throws -> Double {
     try context.statistics(of: model, needs: [.gradient], samples: samples).reduce(0) { sum, layer in
       try sum + (layer.gradient * layer.gradient).sum().sqrt().item()
@@ -28,6 +31,9 @@ public struct SynFlow: Proxy {
 
   public init(_ arguments: Arguments) throws {}
 
+  /// The flow of one sample of ones in the shape of the data's inputs, which is all that the data is asked for.
+  ///
+  /// - Throws: `unsupported` for a model of several inputs; `argument` for several outputs, or without data.
   public func score(_ model: Model, _ context: Context) throws -> Double {
     var values: [String: Tensor] = [:]
     for (name, parameter) in model.parameters where parameter.isTrainable {

@@ -38,6 +38,10 @@ public struct LayerSearch: FrontMethod {
 
   private static let known = ["accuracy", "bytes", "macs", "parameters"]
 
+  /// Reads what `entry` declares.
+  ///
+  /// - Throws: `argument` for unknown or repeated objectives, a budget of anything but bytes, macs or parameters, and for
+  ///   `proposals` without `proxy`; `unsupported` for a budget of latency.
   public init(_ arguments: Arguments) throws {
     self.arguments = arguments
     objectives = try arguments.list("objectives").map { value in
@@ -73,6 +77,10 @@ public struct LayerSearch: FrontMethod {
     evaluations = try arguments.integer("evaluations")
   }
 
+  /// Searches, publishes the front, and returns the most accurate candidate within the budget.
+  ///
+  /// - Throws: `not_reached` when no candidate is within the budget; `nothing_changed` when there is nothing to choose;
+  ///   `argument` for a faulty space, or without data; `not_found` for a layer of the space that the model lacks.
   public func apply(_ model: Model, _ context: Context) throws -> Model {
     let found = try search(model, context)
     context.publish(found.front)
@@ -85,6 +93,9 @@ public struct LayerSearch: FrontMethod {
     return best.model
   }
 
+  /// Searches; the front holds candidates beyond the budget too.
+  ///
+  /// - Throws: as `apply`, but not `not_reached`.
   public func front(_ model: Model, _ context: Context) throws -> Front { try search(model, context).front }
 
   /// Runs the search; `best` is the most accurate candidate within the budget, the first of equals in further objectives.

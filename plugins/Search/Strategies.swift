@@ -7,6 +7,7 @@ public struct RandomSearch: SearchStrategy {
     reference: "Bergstra and Bengio 2012, \"Random Search for Hyper-Parameter Optimization\"")
   public init(_ arguments: Arguments) throws {}
 
+  /// A search that ends when every candidate was drawn; what it is told changes nothing.
   public func start(_ space: SearchSpace, seed: UInt64) throws -> any SearchRun {
     Run(draw: Draw(space, seed: seed, name: "search.random"))
   }
@@ -42,6 +43,7 @@ public struct Evolution: SearchStrategy {
     mutation = try arguments.number("mutation")
   }
 
+  /// A search whose first `population` candidates are drawn uniformly; it ends when every candidate was drawn.
   public func start(_ space: SearchSpace, seed: UInt64) throws -> any SearchRun {
     Run(draw: Draw(space, seed: seed, name: "search.evolution"), options: self)
   }

@@ -7,6 +7,7 @@ import Tensor
 /// Weights are `[out, in/groups, kh, kw]` (convolutions) or `[out, in]` (linear layers), whatever their layout in the
 /// graph; `stored(_:)` takes a tensor of that shape back to the graph's layout.
 public struct LayerView: Sendable {
+  /// The node's name in the graph.
   public let name: String
   /// The ONNX operator: `Conv`, `ConvTranspose`, `Gemm`, `MatMul`.
   public let op: String
@@ -14,6 +15,7 @@ public struct LayerView: Sendable {
   public let node: Node
   /// The names of the parameters in the model.
   public let weightName: String
+  /// Nil without a bias that is a parameter. For a `MatMul` it is what the `Add` behind it adds.
   public let biasName: String?
   /// Dense, f32 or f64.
   public let weight: Tensor
@@ -38,16 +40,23 @@ public struct LayerView: Sendable {
 
 /// Scale, shift and running statistics of a batch normalization, `[channels]` each.
 public struct BatchNormView: Sendable {
+  /// The node's name in the graph.
   public let name: String
+  /// What normalized values are multiplied by (gamma).
   public let scale: Tensor
+  /// What is added after that (beta).
   public let shift: Tensor
+  /// The running mean.
   public let mean: Tensor
+  /// The running variance.
   public let variance: Tensor
 }
 
 /// Statistics of a layer's output channels, `[out]` each, after the batch-norm and activation that directly follow.
 public struct ActivationStatistics: Sendable {
+  /// The mean over samples and positions.
   public let mean: Tensor
+  /// The mean absolute value over samples and positions.
   public let meanAbsolute: Tensor
   /// The share of values that are exactly 0.
   public let zeros: Tensor
@@ -93,6 +102,9 @@ extension LayerView {
     get throws { try declared("gradient_sq", .gradientSquared, collected.gradientSquared) }
   }
 
+  /// Statistics of the layer's output channels on the calibration samples.
+  ///
+  /// - Throws: `undeclared` unless `.activation` is among the `needs`.
   public var activation: ActivationStatistics {
     get throws { try declared("activation", .activation, collected.activation) }
   }

@@ -80,22 +80,48 @@ public struct Arguments: Sendable {
 extension Arguments {
   /// The number of a parameter that is given or has a default.
   public func number(_ name: String) throws -> Double { try required(name, optionalNumber(name)) }
+  /// A whole number; a number of integral value counts as one.
+  ///
+  /// - Throws: `argument` when the parameter is absent or holds no whole number.
   public func integer(_ name: String) throws -> Int { try required(name, optionalInteger(name)) }
+  /// A flag.
+  ///
+  /// - Throws: `argument` when the parameter is absent, or when one of its words stands instead.
   public func boolean(_ name: String) throws -> Bool { try required(name, optionalBoolean(name)) }
   /// The text of a string or of a choice, or the word given instead of a value of another type.
   public func string(_ name: String) throws -> String { try required(name, optionalString(name)) }
+  /// The items of a list, or of a table without named fields.
+  ///
+  /// - Throws: `argument` when the parameter is absent or holds something else.
   public func list(_ name: String) throws -> [Value] { try required(name, optionalList(name)) }
+  /// A table; a list counts as one with items only.
+  ///
+  /// - Throws: `argument` when the parameter is absent or holds something else.
   public func table(_ name: String) throws -> ValueTable { try required(name, optionalTable(name)) }
+  /// A tensor, as the caller gave it.
+  ///
+  /// - Throws: `argument` when the parameter is absent.
   public func tensor(_ name: String) throws -> Tensor { try required(name, optionalTensor(name)) }
+  /// A model.
+  ///
+  /// - Throws: `argument` when the parameter is absent, or when one of its words stands instead.
   public func model(_ name: String) throws -> Model { try required(name, optionalModel(name)) }
+  /// A function of a script.
+  ///
+  /// - Throws: `argument` when the parameter is absent, or when one of its words stands instead.
   public func function(_ name: String) throws -> FunctionValue { try required(name, optionalFunction(name)) }
 
+  /// Like `number`, nil when the parameter is absent or one of its words stands instead.
   public func optionalNumber(_ name: String) throws -> Double? { try value(name)?.asNumber }
+  /// Like `integer`, nil when the parameter is absent or holds no whole number.
   public func optionalInteger(_ name: String) throws -> Int? { try value(name)?.asInteger }
+  /// Like `boolean`, nil when the parameter is absent or one of its words stands instead.
   public func optionalBoolean(_ name: String) throws -> Bool? {
     if case .boolean(let value)? = try value(name) { value } else { nil }
   }
+  /// Like `string`, nil when the parameter is absent or holds no string.
   public func optionalString(_ name: String) throws -> String? { try value(name)?.asString }
+  /// Like `list`, nil when the parameter is absent or holds no list.
   public func optionalList(_ name: String) throws -> [Value]? { try value(name)?.asList }
   /// The strings of a list, such as names of layers.
   ///
@@ -110,7 +136,9 @@ extension Arguments {
         .argument, "parameter '\(name)' of \(entry.name)", argument: name, expected: "a list of strings", got: item.brief)
     }
   }
+  /// Like `table`, nil when the parameter is absent or one of its words stands instead.
   public func optionalTable(_ name: String) throws -> ValueTable? { try value(name)?.asTable }
+  /// Like `tensor`, nil when the parameter is absent.
   public func optionalTensor(_ name: String) throws -> Tensor? {
     if case .tensor(let value)? = try value(name) { value } else { nil }
   }
@@ -118,6 +146,7 @@ extension Arguments {
   public func optionalModel(_ name: String) throws -> Model? {
     if case .model(let value)? = try value(name) { value } else { nil }
   }
+  /// Like `function`, nil when the parameter is absent or one of its words stands instead.
   public func optionalFunction(_ name: String) throws -> FunctionValue? {
     if case .function(let value)? = try value(name) { value } else { nil }
   }

@@ -16,6 +16,7 @@ public struct Entry: Sendable {
   /// A line that uses it, for help; made of the required parameters when nil.
   public var example: String?
 
+  /// Takes the declaration as it is; `verified` checks it.
   public init(
     name: String, summary: String, reference: String = "own", parameters: [ParameterSpec] = [], family: String? = nil,
     example: String? = nil

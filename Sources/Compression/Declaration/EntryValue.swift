@@ -3,18 +3,23 @@ import Support
 
 /// An entry of the registry with checked arguments: what a parameter like `criterion` holds.
 public struct EntryValue: Sendable {
+  /// The entry of the registry that makes the extension.
   public let registration: Registration
+  /// What it is made with, checked against the entry.
   public let arguments: Arguments
   /// The share of this entry in a mix; 1 unless said.
   public let weight: Double
 
+  /// Puts together what was checked before; the parameter that holds it says which kind is allowed.
   public init(_ registration: Registration, _ arguments: Arguments, weight: Double = 1) {
     self.registration = registration
     self.arguments = arguments
     self.weight = weight
   }
 
+  /// The kind of the entry.
   public var kind: ExtensionKind { registration.kind }
+  /// The name of the entry.
   public var name: String { registration.entry.name }
 
   /// Makes the extension.

@@ -7,13 +7,16 @@ public enum ParameterType: String, CaseIterable, Sendable {
 
 /// The numbers that a parameter may take.
 public struct ParameterRange: Sendable, Equatable, CustomStringConvertible {
+  /// The lowest number; nil: none.
   public var minimum: Double?
+  /// The highest number; nil: none.
   public var maximum: Double?
   /// False: the minimum itself is not allowed.
   public var includesMinimum: Bool
   /// False: the maximum itself is not allowed.
   public var includesMaximum: Bool
 
+  /// A range with any of both ends; without one, any number but NaN.
   public init(
     minimum: Double? = nil, maximum: Double? = nil, includesMinimum: Bool = true, includesMaximum: Bool = true
   ) {
@@ -23,6 +26,7 @@ public struct ParameterRange: Sendable, Equatable, CustomStringConvertible {
     self.includesMaximum = includesMaximum
   }
 
+  /// Whether `value` is in the range; NaN never is.
   public func contains(_ value: Double) -> Bool {
     if let minimum, value < minimum || (value == minimum && !includesMinimum) { return false }
     if let maximum, value > maximum || (value == maximum && !includesMaximum) { return false }
@@ -47,7 +51,9 @@ public struct ParameterRange: Sendable, Equatable, CustomStringConvertible {
 ///
 /// A parameter without default must be given, unless `isOptional`.
 public struct ParameterSpec: Sendable {
+  /// The name in scripts.
   public var name: String
+  /// What kind of value it takes.
   public var type: ParameterType
   /// What holds when the caller says nothing.
   public var `default`: Value?
@@ -66,6 +72,7 @@ public struct ParameterSpec: Sendable {
   /// For an entry: the entry that a bare number stands for, as its first parameter (`rank=8` is `{"fixed", rank=8}`).
   public var numberEntry: String?
 
+  /// Takes the declaration as it is; `number`, `integer`, `choice` and the others below are shorter.
   public init(
     name: String, type: ParameterType, default: Value? = nil, range: ParameterRange? = nil, choices: [String] = [],
     doc: String = "", kind: ExtensionKind? = nil, isMix: Bool = false, isOptional: Bool = false
@@ -94,6 +101,7 @@ extension ParameterSpec {
       optional: optional, doc: doc)
   }
 
+  /// A floating-point number below the range's upper end.
   public static func number(
     _ name: String, default: Double? = nil, in range: Range<Double>, optional: Bool = false, doc: String = ""
   ) -> ParameterSpec {
@@ -103,12 +111,14 @@ extension ParameterSpec {
       optional: optional, doc: doc)
   }
 
+  /// A floating-point number from the range's lower end on.
   public static func number(
     _ name: String, default: Double? = nil, in range: PartialRangeFrom<Double>, optional: Bool = false, doc: String = ""
   ) -> ParameterSpec {
     number(name, default: `default`, allowed: ParameterRange(minimum: range.lowerBound), optional: optional, doc: doc)
   }
 
+  /// A floating-point number in any `ParameterRange`, also one without its ends; nil: any number.
   public static func number(
     _ name: String, default: Double? = nil, allowed: ParameterRange? = nil, optional: Bool = false, doc: String = ""
   ) -> ParameterSpec {
@@ -126,6 +136,7 @@ extension ParameterSpec {
       isOptional: optional)
   }
 
+  /// A whole number from the range's lower end on.
   public static func integer(
     _ name: String, default: Int? = nil, in range: PartialRangeFrom<Int>, optional: Bool = false, doc: String = ""
   ) -> ParameterSpec {
@@ -134,12 +145,14 @@ extension ParameterSpec {
       range: ParameterRange(minimum: Double(range.lowerBound)), doc: doc, isOptional: optional)
   }
 
+  /// True or false.
   public static func boolean(
     _ name: String, default: Bool? = nil, optional: Bool = false, doc: String = ""
   ) -> ParameterSpec {
     ParameterSpec(name: name, type: .boolean, default: `default`.map(Value.boolean), doc: doc, isOptional: optional)
   }
 
+  /// Any text; `choice` takes one of several words.
   public static func string(
     _ name: String, default: String? = nil, optional: Bool = false, doc: String = ""
   ) -> ParameterSpec {
@@ -170,6 +183,7 @@ extension ParameterSpec {
     ParameterSpec(name: name, type: .table, default: `default`, choices: words, doc: doc, isOptional: optional)
   }
 
+  /// A tensor of any shape and dtype. It has no default.
   public static func tensor(_ name: String, optional: Bool = false, doc: String = "") -> ParameterSpec {
     ParameterSpec(name: name, type: .tensor, doc: doc, isOptional: optional)
   }
@@ -184,6 +198,7 @@ extension ParameterSpec {
       isOptional: optional)
   }
 
+  /// A function of a script. It has no default.
   public static func function(_ name: String, optional: Bool = false, doc: String = "") -> ParameterSpec {
     ParameterSpec(name: name, type: .function, doc: doc, isOptional: optional)
   }

@@ -23,15 +23,20 @@ public enum Value: Sendable {
 
 /// A table as scripts write it: positional items, then named fields, sorted by name so that order means nothing.
 public struct ValueTable: Sendable {
+  /// The positional items, in order.
   public var items: [Value]
+  /// The named fields, sorted by name.
   public private(set) var fields: OrderedDictionary<String, Value>
 
+  /// A table of items and fields, in whatever order the fields come.
   public init(items: [Value] = [], fields: [String: Value] = [:]) {
     self.items = items
     self.fields = OrderedDictionary(uniqueKeysWithValues: fields.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
   }
 
+  /// The field of that name, nil where there is none.
   public subscript(_ name: String) -> Value? { fields[name] }
+  /// True when there is neither an item nor a field.
   public var isEmpty: Bool { items.isEmpty && fields.isEmpty }
 }
 
@@ -41,6 +46,7 @@ public struct FunctionValue: Sendable {
   public let source: String
   private let body: @Sendable ([Value]) throws -> [Value]
 
+  /// Wraps a function; `source` alone says in the ledger which one it was.
   public init(source: String, _ body: @escaping @Sendable ([Value]) throws -> [Value]) {
     self.source = source
     self.body = body

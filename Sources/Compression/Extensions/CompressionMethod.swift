@@ -22,7 +22,9 @@ public protocol CompressionMethod: Extension {
 extension CompressionMethod {
   public static var kind: ExtensionKind { .method }
   public var needs: Statistics { [] }
+  /// None by default.
   public var callbacks: TrainingCallbacks? { nil }
+  /// Nil by default: the method cannot tell beforehand.
   public func plan(_ model: Model, _ context: Context) throws -> Plan? { nil }
 }
 
@@ -36,13 +38,16 @@ public protocol FrontMethod: CompressionMethod {
 public struct Plan: Sendable {
   /// One layer of a plan.
   public struct Item: Sendable {
+    /// The layer's name in the model given to the step.
     public var layer: String
     /// What would happen: "remove 16 of 32 filters".
     public var action: String
     /// Units that would go, of how many.
     public var removed: Int
+    /// All units of the layer.
     public var units: Int
 
+    /// One layer of a plan; a method that counts no units leaves both numbers at 0.
     public init(layer: String, action: String, removed: Int = 0, units: Int = 0) {
       self.layer = layer
       self.action = action
@@ -51,12 +56,16 @@ public struct Plan: Sendable {
     }
   }
 
+  /// A line for each layer that would change.
   public var items: [Item]
   /// The counters of the model now and after the step.
   public var before: Cost
+  /// The counters of the model after the step.
   public var after: Cost
+  /// The layers that would be left alone.
   public var skipped: [Skip]
 
+  /// A plan that a method made without changing its model.
   public init(items: [Item], before: Cost, after: Cost, skipped: [Skip] = []) {
     self.items = items
     self.before = before
@@ -67,9 +76,12 @@ public struct Plan: Sendable {
 
 /// A layer that a step left alone, and why.
 public struct Skip: Sendable, Hashable, Codable {
+  /// The layer's name in the model given to the step.
   public var layer: String
+  /// One line, as results and reports show it.
   public var reason: String
 
+  /// A layer by name, and why it was left alone.
   public init(layer: String, reason: String) {
     self.layer = layer
     self.reason = reason

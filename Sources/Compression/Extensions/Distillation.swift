@@ -8,6 +8,7 @@ public struct ModelOutputs: Sendable {
   /// The tapped values, in the order in which the taps were asked for.
   public var taps: [Tensor]
 
+  /// What a model gave for one batch, the tapped values in the order of the taps.
   public init(logits: Tensor, taps: [Tensor] = []) {
     self.logits = logits
     self.taps = taps
@@ -32,6 +33,7 @@ public protocol DistillationLoss: Extension {
 
 extension DistillationLoss {
   public static var kind: ExtensionKind { .loss }
+  /// None by default: the outputs alone are compared.
   public var taps: [(student: String, teacher: String)] { [] }
   public func taps(student: Model, teacher: Model) throws -> [(student: String, teacher: String)] { taps }
 }

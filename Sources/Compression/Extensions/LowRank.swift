@@ -12,6 +12,7 @@ public protocol Decomposition: Extension {
 
 extension Decomposition {
   public static var kind: ExtensionKind { .decomposition }
+  /// Nothing but the weights by default.
   public var needs: Statistics { [] }
 }
 

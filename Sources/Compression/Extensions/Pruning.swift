@@ -14,6 +14,7 @@ public protocol ImportanceCriterion: Extension {
 
 extension ImportanceCriterion {
   public static var kind: ExtensionKind { .criterion }
+  /// Nothing but the weights by default.
   public var needs: Statistics { [] }
 }
 
@@ -40,6 +41,7 @@ public protocol Allocation: Extension {
 
 extension Allocation {
   public static var kind: ExtensionKind { .allocation }
+  /// Nothing but the weights by default.
   public var needs: Statistics { [] }
 }
 

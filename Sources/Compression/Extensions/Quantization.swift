@@ -10,6 +10,7 @@ public struct Quantized: Sendable {
   /// The dtype of `values`, the shape of `scale`; nil where the grid is symmetric.
   public var zero: Tensor?
 
+  /// Takes integers and their grid as they are; shapes and dtypes are not checked.
   public init(values: Tensor, scale: Tensor, zero: Tensor? = nil) {
     self.values = values
     self.scale = scale
@@ -32,6 +33,7 @@ public protocol Quantizer: Extension {
 extension Quantizer {
   public static var kind: ExtensionKind { .quantizer }
 
+  /// By default `(values - zero) * scale` in f32, scale and zero point along `axis`.
   public func dequantize(_ quantized: Quantized, axis: Int?) throws -> Tensor {
     let integers = try quantized.values.converted(to: .f32)
     func along(_ tensor: Tensor) throws -> Tensor {
@@ -57,6 +59,7 @@ public protocol QuantizationAlgorithm: Extension {
 
 extension QuantizationAlgorithm {
   public static var kind: ExtensionKind { .algorithm }
+  /// Nothing but the weights by default.
   public var needs: Statistics { [] }
 }
 

@@ -4,8 +4,10 @@ import Support
 
 /// What can be chosen: for each key its choices, in a fixed order.
 public struct SearchSpace: Sendable {
+  /// The values that can be chosen, by key.
   public var choices: OrderedDictionary<String, [Value]>
 
+  /// A space of these choices; the order of keys and values is kept.
   public init(_ choices: OrderedDictionary<String, [Value]>) { self.choices = choices }
 
   /// The number of candidates, `.infinity` beyond what a number can count.
@@ -14,8 +16,10 @@ public struct SearchSpace: Sendable {
 
 /// One point of a search space: for each key the position of the choice made, from 0.
 public struct Candidate: Sendable, Hashable {
+  /// The position of the choice made, from 0, by key.
   public var picks: OrderedDictionary<String, Int>
 
+  /// A candidate of these choices; `values(in:)` checks that they fit a space.
   public init(_ picks: OrderedDictionary<String, Int>) { self.picks = picks }
 
   /// Returns the chosen values, by key.

@@ -4,6 +4,7 @@ import Support
 
 /// What a plugin was built against, and what this program is.
 public struct PluginStamp: Sendable, Equatable {
+  /// The version of the plugin interface that it was compiled against.
   public var interfaceVersion: Int
   /// The exact compiler.
   public var compiler: String
@@ -12,6 +13,7 @@ public struct PluginStamp: Sendable, Equatable {
   /// The plugin's module.
   public var module: String
 
+  /// A stamp of these parts, as a plugin that is being built gets it.
   public init(interfaceVersion: Int, compiler: String, coreBuild: String, module: String) {
     self.interfaceVersion = interfaceVersion
     self.compiler = compiler

@@ -3,7 +3,9 @@ import Support
 
 /// What compiling a plugin needs: `swiftc`, the `clang` beside it, and the modules that this program was built from.
 public struct PluginToolchain: Sendable {
+  /// The path of the Swift compiler.
   public var swiftc: String
+  /// The path of the C compiler.
   public var clang: String
   /// The folder of the `.swiftmodule` files.
   public var modules: String

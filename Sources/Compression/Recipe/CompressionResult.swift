@@ -5,30 +5,42 @@ import Training
 public struct StepResult: Sendable {
   /// What happened to one layer.
   public struct Layer: Sendable {
+    /// The layer's name in the model given to the step.
     public var name: String
+    /// The ONNX operator.
     public var op: String
     /// Signal to noise of the layer's output against the step's input model, in dB; 200 means identical, nil that the
     /// two cannot be compared.
     public var errorDb: Double?
     /// Largest difference between the masked and the shrunk form, where the step cut the model.
     public var shrunkDifference: Double?
+    /// What the layer's parameters take in the saved `.pare`, before the step.
     public var bytesBefore: Int
+    /// That after the step, of all its factors together; 0 when the layer is gone.
     public var bytesAfter: Int
+    /// Multiply-accumulates at batch 1 before the step; 0 when input sizes are not known.
     public var macsBefore: Int
+    /// That after the step, of all its factors together; 0 when the layer is gone.
     public var macsAfter: Int
     /// "dense", "int", "csr", ... after the step.
     public var representation: String
   }
 
+  /// The method.
   public var name: String
   /// As the script wrote them.
   public var text: String
   /// All of them, defaults included.
   public var arguments: LedgerValue
+  /// Of the model given to the step.
   public var before: Measurement
+  /// Of the model that the step made.
   public var after: Measurement
+  /// The layers that had parameters before the step, in the order of the graph.
   public var layers: [Layer]
+  /// The layers that the step left alone.
   public var skipped: [Skip]
+  /// The lines that the method logged.
   public var log: [String]
   /// Epochs of the trainings inside the step.
   public var history: [EpochRecord]
@@ -36,24 +48,33 @@ public struct StepResult: Sendable {
   public var front: Front?
   /// Differences of the masked and the shrunk form, by layer.
   public var shrunk: [ShrunkCheck]
+  /// Wall-clock seconds of the step, its measurements included.
   public var seconds: Double
 }
 
 /// What `compress` gives back: the model, what it was and is, and how it came about.
 public struct CompressionResult: Sendable {
+  /// The model after the last step, with the steps in its ledger.
   public var model: Model
   /// The model before the first step.
   public var baseline: Model
+  /// Of the baseline.
   public var before: Measurement
+  /// Of the model after the last step.
   public var after: Measurement
+  /// One for each step of the recipe, in order.
   public var steps: [StepResult]
+  /// The seed of the (first) run.
   public var seed: UInt64
+  /// Wall-clock seconds from the first measurement on; of several seeds the sum.
   public var seconds: Double
   /// On the test part, before the first step.
   public var baselineEvaluation: Evaluation?
   /// On the test part, after the last step.
   public var evaluation: Evaluation?
+  /// The names of the data's classes, in the order of labels; empty without data.
   public var classes: [String]
+  /// The name of the data set; nil without data.
   public var dataName: String?
   /// With several seeds: the result of each, in the order of the seeds. The other fields are those of the first.
   public var runs: [CompressionResult]
@@ -61,6 +82,7 @@ public struct CompressionResult: Sendable {
 
 /// Mean and spread of one number over several seeds.
 public struct Spread: Sendable, Hashable {
+  /// The arithmetic mean, in the figure's own unit.
   public var mean: Double
   /// Of the sample, with n - 1.
   public var deviation: Double

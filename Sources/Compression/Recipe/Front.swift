@@ -6,29 +6,38 @@ import Support
 ///
 /// `accuracy` is maximized, every other objective minimized. Points are sorted by the first minimized objective.
 public struct Front: Sendable {
+  /// A model that was found, and what is known of it.
   public struct Point: Sendable {
+    /// The model as it was measured.
     public var model: Model
     /// What was chosen, by key of the search space.
     public var candidate: OrderedDictionary<String, Value>
     /// By objective: accuracy 0...1 (validation), bytes, macs, parameters.
     public var values: [String: Double]
 
+    /// A model with the choices that made it and its measured values.
     public init(model: Model, candidate: OrderedDictionary<String, Value>, values: [String: Double]) {
       self.model = model
       self.candidate = candidate
       self.values = values
     }
 
+    /// Accuracy on the validation part, 0...1; nil where it was not measured.
     public var accuracy: Double? { values["accuracy"] }
+    /// What the parameters take in the saved `.pare`; nil where it was not measured.
     public var bytes: Double? { values["bytes"] }
+    /// Multiply-accumulates at batch 1; nil where they were not measured.
     public var macs: Double? { values["macs"] }
   }
 
+  /// What candidates are compared in: names of `Point.values`.
   public let objectives: [String]
+  /// The candidates that no other one dominates.
   public private(set) var points: [Point]
   /// The number of candidates that were evaluated.
   public private(set) var evaluated: Int
 
+  /// A front without points.
   public init(objectives: [String]) {
     self.objectives = objectives
     points = []

@@ -7,6 +7,7 @@ import Training
 
 /// How two forms of one model differ in one layer.
 public struct ShrunkCheck: Sendable {
+  /// The name of the layer, or of the model's output.
   public var layer: String
   /// The largest absolute difference of the layer's output (of the channels that both have).
   public var difference: Double

@@ -8,9 +8,13 @@ import Training
 public struct Measurement: Sendable {
   /// On the test part, 0...1; nil without data.
   public var accuracy: Double?
+  /// Mean cross-entropy on the test part, in nats; nil without data, or where targets are no classes.
   public var loss: Double?
+  /// Elements of weights and biases, zeros included.
   public var parameters: Int
+  /// Those that are not 0.
   public var nonzeros: Int
+  /// Multiply-accumulates at batch 1; 0 when input sizes are not known.
   public var macs: Int
   /// What the parameters take in the saved `.pare`.
   public var bytes: Int
@@ -19,6 +23,7 @@ public struct Measurement: Sendable {
   /// What the caller's own metric says on the test part; nil without one.
   public var metric: Double?
 
+  /// Takes the counters from `cost`; the caller's own metric is nil.
   public init(_ cost: Cost, accuracy: Double? = nil, loss: Double? = nil, medianMs: Double? = nil) {
     parameters = cost.parameters
     nonzeros = cost.nonzeros
@@ -52,6 +57,7 @@ public struct CompressOptions {
   /// Called after each step with the result so far: what an interrupt leaves.
   public var onStep: ((CompressionResult) -> Void)?
 
+  /// Measures accuracy, latency and layer errors, and keeps nothing on disk, unless told otherwise.
   public init(
     measuresAccuracy: Bool = true, measuresLatency: Bool = true, errorSamples: Int = 64, latencyRuns: Int = 30,
     metric: ((Tensor, Tensor) throws -> Double)? = nil,

@@ -5,7 +5,9 @@ import Training
 
 /// A method with its arguments: a value that can be planned, applied, and put into recipes.
 public struct Step: Sendable {
+  /// The method's entry in the registry.
   public let registration: Registration
+  /// Its arguments, checked, defaults included.
   public let arguments: Arguments
 
   /// - Throws: `argument` when the registration is no method.
@@ -26,6 +28,7 @@ public struct Step: Sendable {
     try self.init(registration, Arguments(registration.entry, values, registry: registry))
   }
 
+  /// The method's name.
   public var name: String { registration.name }
 
   /// Makes the method.
@@ -80,8 +83,10 @@ extension Step: CustomStringConvertible {
 
 /// Steps that run one after another, each on what the one before it made.
 public struct Recipe: Sendable {
+  /// The steps, in the order in which they run.
   public var steps: [Step]
 
+  /// A recipe of these steps; `compress` refuses an empty one.
   public init(_ steps: [Step]) { self.steps = steps }
 }
 

@@ -5,8 +5,10 @@ import Support
 ///
 /// Kinds may be mixed; each type's kind follows from the protocol that it conforms to.
 public struct Plugin: Sendable {
+  /// The types of the extensions, in the order given.
   public let types: [any Extension.Type]
 
+  /// A plugin of these types; `register` adds them to a registry.
   public init(_ types: any Extension.Type...) { self.types = types }
 
   /// Adds the entries to `registry`, all or none.

@@ -18,12 +18,16 @@ public struct Registration: Sendable {
     }
   }
 
+  /// Which seam it adds to.
   public var kind: ExtensionKind
+  /// Its declaration.
   public var entry: Entry
+  /// Where it comes from.
   public var origin: Origin
   /// Makes an instance from checked arguments.
   public var make: @Sendable (Arguments) throws -> any Extension
 
+  /// A registration with a function of its own in place of a Swift type's initializer.
   public init(
     kind: ExtensionKind, entry: Entry, origin: Origin, make: @escaping @Sendable (Arguments) throws -> any Extension
   ) {
@@ -40,6 +44,8 @@ public struct Registration: Sendable {
     self.init(kind: type.kind, entry: entry, origin: origin) { try type.init($0) }
   }
 
+  /// The name that recipes and scripts use.
   public var name: String { entry.name }
+  /// The family that the declaration names, if any.
   public var family: String? { entry.family }
 }

@@ -6,6 +6,7 @@ import Synchronization
 ///
 /// `shared` is the program's; tests make their own.
 public final class Registry: Sendable {
+  /// The program's registry.
   public static let shared = Registry()
 
   private struct Key: Hashable {
@@ -14,6 +15,7 @@ public final class Registry: Sendable {
   }
   private let entries = Mutex<[Key: Registration]>([:])
 
+  /// A registry without entries.
   public init() {}
 
   /// Adds entries, all or none. An entry that a plugin or a script made is replaced.
@@ -55,6 +57,9 @@ public final class Registry: Sendable {
     }
   }
 
+  /// Adds one entry.
+  ///
+  /// - Throws: what registering several throws.
   public func register(_ registration: Registration) throws { try register([registration]) }
 
   /// Removes what came from one origin: before its file is loaded again, or when a script's state ends.

@@ -10,6 +10,9 @@ extension CompressionResult {
   /// Writes one line per step (and seed), with a header.
   public func writeCSV(to path: String) throws { try AtomicFile.write(csv, to: path) }
 
+  /// Writes `json`: everything but the models.
+  ///
+  /// - Throws: `io`.
   public func writeJSON(to path: String) throws { try AtomicFile.write(json, to: path) }
 
   /// One line per step, the baseline as step 0; absent numbers are empty.

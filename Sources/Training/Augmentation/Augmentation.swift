@@ -21,7 +21,9 @@ public protocol Augmentation: Sendable {
 }
 
 extension Augmentation {
+  /// The name of the type, for a value.
   public var name: String { Self.name }
+  /// By default a transform fits all images.
   public func check(channels: Int, height: Int, width: Int, classes: Int) throws {}
 }
 

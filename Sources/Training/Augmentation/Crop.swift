@@ -11,8 +11,10 @@ public struct Crop: Augmentation {
   public var pad: Int?
   public var text: String { pad.map { "crop(\($0))" } ?? name }
 
+  /// A crop; nil takes an eighth of the height.
   public init(pad: Int? = nil) { self.pad = pad }
 
+  /// Draws a shift down and one to the right for each image, from `-pad` to `pad` pixels each.
   public func applied(to batch: Batch, classes: Int, random: inout RandomSource) throws -> Batch {
     let shape = batch.x.shape
     let (channels, height, width) = (shape[1], shape[2], shape[3])

@@ -11,8 +11,12 @@ public struct Cutout: Augmentation {
   public var size: Int
   public var text: String { "cutout(\(size))" }
 
+  /// A cutout of `size` pixels along each side.
   public init(size: Int = 8) { self.size = size }
 
+  /// Makes sure that the square is not too large for the images.
+  ///
+  /// - Throws: `PareError.argument` naming `size` unless it is less than twice the shorter side.
   public func check(channels: Int, height: Int, width: Int, classes: Int) throws {
     guard size < 2 * min(height, width) else {
       throw PareError(
@@ -21,6 +25,7 @@ public struct Cutout: Augmentation {
     }
   }
 
+  /// Sets the square to 0 in all channels, at a place of its own for each image.
   public func applied(to batch: Batch, classes: Int, random: inout RandomSource) throws -> Batch {
     let shape = batch.x.shape
     let (channels, height, width) = (shape[1], shape[2], shape[3])

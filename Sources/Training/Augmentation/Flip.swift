@@ -7,8 +7,10 @@ public struct Flip: Augmentation {
   public static let name = "flip"
   public var text: String { name }
 
+  /// It has no parameters.
   public init() {}
 
+  /// Draws for each image with equal chances whether it is mirrored.
   public func applied(to batch: Batch, classes: Int, random: inout RandomSource) throws -> Batch {
     let shape = batch.x.shape
     let (rows, width) = (shape[1] * shape[2], shape[3])

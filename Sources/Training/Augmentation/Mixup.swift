@@ -10,11 +10,16 @@ import Tensor
 /// - Reference: Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization", equations 1 and 2.
 public struct Mixup: Augmentation {
   public static let name = "mixup"
+  /// Both parameters of the Beta distribution, above 0; the smaller, the closer λ is to 0 or 1.
   public var alpha: Double
   public var text: String { "mixup(\(alpha))" }
 
+  /// Mixing with λ from Beta(alpha, alpha).
   public init(alpha: Double = 0.2) { self.alpha = alpha }
 
+  /// Makes sure that there are classes to mix.
+  ///
+  /// - Throws: `PareError.argument` naming `augment` for fewer than two classes.
   public func check(channels: Int, height: Int, width: Int, classes: Int) throws {
     guard classes > 1 else {
       throw PareError(
@@ -23,6 +28,9 @@ public struct Mixup: Augmentation {
     }
   }
 
+  /// Pairs the images by a random permutation of the batch; some may meet themselves.
+  ///
+  /// - Throws: `PareError.shape` for targets that are not one for each sample, `.argument` for one that is no class.
   public func applied(to batch: Batch, classes: Int, random: inout RandomSource) throws -> Batch {
     let count = batch.count
     let labels = try batch.labels().values(as: Int64.self).map(Int.init)

@@ -10,6 +10,7 @@ public struct Batch: Sendable {
   /// The share of each class f32 `[N, classes]`, where samples were mixed; `y` is then the class of the largest share.
   public var shares: Tensor?
 
+  /// A batch of these tensors as they are; sizes are not checked.
   public init(x: Tensor, y: Tensor, shares: Tensor? = nil) {
     self.x = x
     self.y = y

@@ -7,6 +7,7 @@ public struct DataPart: Sendable {
   /// What the samples of a part may be used for.
   public enum Role: String, Sendable, CaseIterable { case train, validation, test }
 
+  /// What the samples may be used for.
   public let role: Role
   /// The samples, in this part and beyond it.
   public let source: any SampleSource

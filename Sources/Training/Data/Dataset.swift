@@ -9,7 +9,9 @@ public enum LabelKind: String, CaseIterable, Sendable { case fine, coarse }
 public struct DatasetOptions: Sendable {
   /// Where the files are; nil: `$PARE_DATA/NAME`.
   public var dir: String?
+  /// How images are normalized.
   public var normalize: NormalizationChoice = .standard
+  /// The order of an image's axes in a batch.
   public var layout: ImageLayout = .nchw
   /// The share of the training part that is trained on; the rest is the validation part. In (0, 1].
   public var train = 0.9
@@ -30,11 +32,13 @@ public struct DatasetOptions: Sendable {
   /// Synthetic samples in the training part; the test part has a fifth of that.
   public var size = 1000
 
+  /// The default options; each can be set afterwards.
   public init() {}
 }
 
 /// Samples in three parts, with the names of their classes.
 public struct Dataset: Sendable {
+  /// The name in reports, such as "cifar10".
   public let name: String
   /// What networks learn from.
   public let train: DataPart

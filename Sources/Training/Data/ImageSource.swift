@@ -20,7 +20,9 @@ public struct ImageSource: SampleSource {
   private let pixels: Int
   /// What the pixels are divided by: 255, 16 for digits.
   public let scale: Float
+  /// The order of the axes in a batch.
   public let layout: ImageLayout
+  /// What is applied after scaling; nil: pixels are scaled only.
   public let normalization: Normalization?
   /// The f32 value of each byte, 256 for each channel.
   private let table: [Float]
@@ -67,12 +69,17 @@ public struct ImageSource: SampleSource {
     }
   }
 
+  /// The same pixels under another normalization.
+  ///
+  /// - Throws: `PareError.argument` unless it has a usable pair of numbers for each channel.
   public func normalized(by normalization: Normalization) throws -> any SampleSource {
     try ImageSource(images: images, labels: labels, scale: scale, normalization: normalization, layout: layout)
   }
 
+  /// Yes: pixels are looked up in a table with plain loops.
   public var isPrefetchable: Bool { true }
 
+  /// Images as f32 `[N, C, H, W]` or `[N, H, W, C]`, labels as i64.
   public func batch(_ indices: [Int]) throws -> Batch {
     let size = channels * pixels
     let x = try images.withBytes { bytes in

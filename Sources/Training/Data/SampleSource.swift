@@ -18,8 +18,10 @@ public protocol SampleSource: Sendable {
 }
 
 extension SampleSource {
+  /// None by default: samples come as they are.
   public var normalization: Normalization? { nil }
   public var isPrefetchable: Bool { false }
+  /// The source itself by default.
   public func normalized(by normalization: Normalization) throws -> any SampleSource { self }
 }
 
@@ -28,6 +30,7 @@ public struct TensorSource: SampleSource {
   private let x: Tensor
   private let y: Tensor
   public var count: Int { x.shape[0] }
+  /// Yes: rows are copied.
   public var isPrefetchable: Bool { true }
 
   /// - Parameters:
@@ -49,6 +52,7 @@ public struct TensorSource: SampleSource {
 
 /// Samples that a function gives one at a time.
 public struct FunctionSource: SampleSource {
+  /// As many samples as the function can be asked for.
   public let count: Int
   private let get: @Sendable (Int) throws -> (x: Tensor, y: Tensor)
 
@@ -63,6 +67,10 @@ public struct FunctionSource: SampleSource {
     self.get = get
   }
 
+  /// Calls the function for each sample in turn and stacks the answers along a new first axis.
+  ///
+  /// Targets of different dtypes become f32.
+  /// - Throws: `PareError.shape` for an input of another shape than the first one's; what the function throws.
   public func batch(_ indices: [Int]) throws -> Batch {
     var xs: [Tensor] = []
     var ys: [Tensor] = []

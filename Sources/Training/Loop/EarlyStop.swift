@@ -6,6 +6,7 @@ public struct EarlyStop: Sendable, Hashable {
   /// What is watched on the validation part.
   public enum Metric: String, Sendable, CaseIterable { case loss, accuracy }
 
+  /// What has to get better: the loss falls, the accuracy rises.
   public var metric = Metric.loss
   /// Epochs without a better value before the training ends.
   public var patience = 5
@@ -14,6 +15,7 @@ public struct EarlyStop: Sendable, Hashable {
   /// Whether the result is the model of the best epoch instead of the last one's.
   public var restoresBest = true
 
+  /// Five epochs of patience with the validation loss, and the best model.
   public init() {}
 
   /// Name and values: what a checkpoint must agree on.

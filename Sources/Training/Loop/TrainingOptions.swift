@@ -4,6 +4,7 @@ import Tensor
 
 /// How a model is trained. Values are checked when training starts, and all wrong ones are named.
 public struct TrainingOptions {
+  /// Passes over the training part, 0 or more.
   public var epochs = 1
   /// Samples in each step.
   public var batch = 64
@@ -13,7 +14,9 @@ public struct TrainingOptions {
   public var lr: Double?
   /// Of sgd.
   public var momentum = 0.9
+  /// Of sgd: looks ahead along the momentum, which must be above 0.
   public var nesterov = false
+  /// For sgd and adam the share of a value that is added to its gradient; for adamw the decay apart from the gradient.
   public var weightDecay = 0.0
   /// A name of `LearningRateSchedule.names`.
   public var schedule = "cosine"
@@ -23,6 +26,7 @@ public struct TrainingOptions {
   public var clip: Double?
   /// Of the order of samples, augmentation and dropout.
   public var seed: UInt64 = 0
+  /// What is minimized.
   public var loss = TrainingLoss.crossEntropy()
   /// What is added to the loss of each training batch; nil: nothing.
   public var penalty: TrainingPenalty?
@@ -55,6 +59,7 @@ public struct TrainingOptions {
   /// What the progress bar is called.
   public var title = "train"
 
+  /// One epoch of sgd with cross-entropy; each option can be set afterwards.
   public init() {}
 
   /// - Throws: `PareError.argument`, `.notFound` or `.unsupported` naming the option.

@@ -14,10 +14,12 @@ public struct EpochRecord: Sendable, Hashable {
   public var accuracy: Double?
   /// The loss on the validation part: cross-entropy where targets are classes, else the training loss. Nil without one.
   public var validationLoss: Double?
+  /// The accuracy on the validation part, 0...1; nil without one, and where targets are no classes.
   public var validationAccuracy: Double?
   /// Steps that were left out because f16 gradients overflowed.
   public var skippedSteps = 0
 
+  /// A record of these numbers.
   public init(
     epoch: Int, lr: Double, loss: Double, accuracy: Double? = nil, validationLoss: Double? = nil,
     validationAccuracy: Double? = nil, skippedSteps: Int = 0
@@ -79,14 +81,22 @@ public final class TrainingState {
 /// then `onStep`; a step that is left out because f16 overflowed calls `onStep` alone. `onEpoch` comes after each epoch, when its record stands in the history; `onStart` before the first
 /// step; `onEnd` last, also when Ctrl-C ends the training.
 public struct TrainingCallbacks {
+  /// A function of the state; what it throws ends the training.
   public typealias Callback = (TrainingState) throws -> Void
+  /// Called before the first step.
   public var onStart: Callback?
+  /// Called after each epoch, once its record stands in the history.
   public var onEpoch: Callback?
+  /// Called at the end of each step.
   public var onStep: Callback?
+  /// Called once loss and gradients of a step are known, before the parameters move.
   public var beforeOptimizer: Callback?
+  /// Called once the parameters have moved.
   public var afterOptimizer: Callback?
+  /// Called last, also when Ctrl-C ends the training.
   public var onEnd: Callback?
 
+  /// Callbacks for some of the events; nil is not called.
   public init(
     onStart: Callback? = nil, onEpoch: Callback? = nil, onStep: Callback? = nil, beforeOptimizer: Callback? = nil,
     afterOptimizer: Callback? = nil, onEnd: Callback? = nil

@@ -7,17 +7,23 @@ import Tensor
 public struct Adam: Optimizer {
   public static let name = "adam"
   public var learningRate: Double
+  /// Added to the gradient, times the value.
   public var weightDecay: Double
   /// Decay of the first and second moment.
   public var betas = (0.9, 0.999)
+  /// What is added to the root of the second moment, against division by 0.
   public var epsilon = 1e-8
   public var state = OptimizerState()
 
+  /// Adam with betas 0.9 and 0.999 and an epsilon of 1e-8.
   public init(learningRate: Double = 0.001, weightDecay: Double = 0) {
     self.learningRate = learningRate
     self.weightDecay = weightDecay
   }
 
+  /// Keeps the moments in the slots "first" and "second"; both start at 0 when the value's shape has changed.
+  ///
+  /// - Throws: `PareError.shape` for a gradient of another shape or dtype.
   public mutating func update(_ name: String, _ value: inout Tensor, gradient: Tensor) throws {
     var options = Tensor.AdamOptions(rate: learningRate)
     (options.decay, options.betas, options.epsilon) = (weightDecay, betas, epsilon)
@@ -35,14 +41,19 @@ public struct AdamW: Optimizer {
   public var weightDecay: Double
   /// Decay of the first and second moment.
   public var betas = (0.9, 0.999)
+  /// What is added to the root of the second moment, against division by 0.
   public var epsilon = 1e-8
   public var state = OptimizerState()
 
+  /// AdamW with betas 0.9 and 0.999 and an epsilon of 1e-8.
   public init(learningRate: Double = 0.001, weightDecay: Double = 0) {
     self.learningRate = learningRate
     self.weightDecay = weightDecay
   }
 
+  /// Keeps the moments in the slots "first" and "second"; both start at 0 when the value's shape has changed.
+  ///
+  /// - Throws: `PareError.shape` for a gradient of another shape or dtype.
   public mutating func update(_ name: String, _ value: inout Tensor, gradient: Tensor) throws {
     var options = Tensor.AdamOptions(rate: learningRate)
     (options.decoupledDecay, options.betas, options.epsilon) = (weightDecay, betas, epsilon)

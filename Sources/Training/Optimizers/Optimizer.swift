@@ -24,10 +24,12 @@ public protocol Optimizer: Sendable {
 
 /// What an optimizer remembers: for each parameter how often it was stepped, and tensors of its shape by slot name.
 public struct OptimizerState: Sendable {
+  /// By parameter, how often it was moved.
   public var steps: [String: Int] = [:]
   /// Slot ("momentum"), then parameter.
   public var slots: [String: [String: Tensor]] = [:]
 
+  /// The state before the first step.
   public init() {}
 
   /// Takes out what `slot` holds for a parameter, to be put back: nil at first, and when the parameter has another shape by now.
@@ -38,6 +40,7 @@ public struct OptimizerState: Sendable {
 }
 
 extension Optimizer {
+  /// The name of the type, for a value.
   public var name: String { Self.name }
 
   /// Returns the next values of the parameters that have a gradient; the others unchanged.

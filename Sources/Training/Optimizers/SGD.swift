@@ -7,6 +7,7 @@ import Tensor
 public struct SGD: Optimizer {
   public static let name = "sgd"
   public var learningRate: Double
+  /// The share of the last step's direction that stays; 0: none, and no direction is kept.
   public var momentum: Double
   /// Looks ahead along the momentum.
   public var nesterov: Bool
@@ -14,6 +15,7 @@ public struct SGD: Optimizer {
   public var weightDecay: Double
   public var state = OptimizerState()
 
+  /// Plain gradient descent unless a momentum is given.
   public init(learningRate: Double = 0.05, momentum: Double = 0, nesterov: Bool = false, weightDecay: Double = 0) {
     self.learningRate = learningRate
     self.momentum = momentum
@@ -21,6 +23,9 @@ public struct SGD: Optimizer {
     self.weightDecay = weightDecay
   }
 
+  /// Keeps the direction in the slot "momentum".
+  ///
+  /// - Throws: `PareError.shape` for a gradient of another shape or dtype.
   public mutating func update(_ name: String, _ value: inout Tensor, gradient: Tensor) throws {
     var velocity = state.take("momentum", name, like: value)
     defer { if let velocity { state.slots["momentum", default: [:]][name] = velocity } }
