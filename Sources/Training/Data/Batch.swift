@@ -25,7 +25,7 @@ public struct Batch: Sendable {
 
   /// Returns the class labels as i64 `[N]`; whole numbers of another type are converted.
   ///
-  /// - Throws: `PareError.argument` if `y` is not one whole number for each sample.
+  /// - Throws: `shape` unless `y` has one number for each sample, `argument` for one that is not whole.
   public func labels() throws -> Tensor {
     guard y.rank == 1, y.count == count else {
       throw PareError(
