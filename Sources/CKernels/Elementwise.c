@@ -6,37 +6,41 @@
 
 static double sigmoid_f64(double x) { return 1 / (1 + exp(-x)); }
 
+// Whatever its size: a loop over a function that is called is not vectorized.
+#define INLINE static inline __attribute__((always_inline))
+
 // Activations and their slopes, written so that nothing overflows and tails keep their digits; see Real+Activations.swift.
 #define ACTIVATIONS(T, ERFC, EXP, SIGMOID)                                                           \
-  static inline T gelu_tanh_##T(T x) {                                                               \
+  INLINE T gelu_tanh_##T(T x) {                                                                      \
     T y = x * SIGMOID((T)1.5957691216057308 * (x + (T)0.044715 * x * x * x));                        \
     return x == -(T)__builtin_inf() ? 0 : y;                                                         \
   }                                                                                                  \
-  static inline T mish_##T(T x) {                                                                    \
+  INLINE T mish_##T(T x) {                                                                           \
     T e = EXP(x > 20 ? 20 : x), n = e * (e + 2);                                                     \
     T y = x * (n / (n + 2));                                                                         \
     return x > 20 ? x : n == 0 ? 0 : y;                                                              \
   }                                                                                                  \
-  static inline T silu_slope_##T(T x) {                                                              \
+  INLINE T silu_slope_##T(T x) {                                                                     \
     T s = SIGMOID(x), rest = 1 - s, y = x * s * rest;                                                \
     return s + (s == 0 || rest == 0 ? 0 : y);                                                        \
   }                                                                                                  \
-  static inline T gelu_slope_##T(T x) {                                                              \
+  INLINE T gelu_slope_##T(T x) {                                                                     \
     T density = EXP(-x * x / 2) * (T)0.3989422804014327, y = x * density;                            \
     return ERFC(x * (T)-0.7071067811865476) / 2 + (density == 0 ? 0 : y);                            \
   }                                                                                                  \
-  static inline T gelu_tanh_slope_##T(T x) {                                                         \
+  INLINE T gelu_tanh_slope_##T(T x) {                                                                \
     T s = SIGMOID((T)1.5957691216057308 * (x + (T)0.044715 * x * x * x));                            \
     T bend = 2 * s * (1 - s), y = x * bend * ((T)0.7978845608028654 * (1 + (T)0.134145 * x * x));    \
     return bend == 0 ? s : s + y;                                                                    \
   }                                                                                                  \
-  static inline T mish_slope_##T(T x) {                                                              \
+  INLINE T mish_slope_##T(T x) {                                                                     \
     T e = EXP(x > 20 ? 20 : x), n = e * (e + 2);                                                     \
     T y = n / (n + 2) + x * e * (4 * (1 + e) / ((n + 2) * (n + 2)));                                 \
     return x > 20 ? 1 : n == 0 ? 0 : y;                                                              \
   }
 ACTIVATIONS(float, erfc_f32, exp_f32, sigmoid_f32)
 ACTIVATIONS(double, erfc, exp, sigmoid_f64)
+#undef INLINE
 
 static inline double floor_remainder_double(double a, double b) {
   double r = fmod(a, b);

@@ -68,6 +68,10 @@ void pare_gemm(const float *x, intptr_t x_step, const float *packed, float *y, i
   pare_parallel(product_part, &p, p.by_rows ? rows : p.panels, threads);
 }
 
+void pare_gemm_finish(float *y, intptr_t y_step, intptr_t rows, intptr_t outputs, const pare_epilogue *e) {
+  DISPATCH(finish_rows, y, y_step, rows, outputs, e);
+}
+
 intptr_t pare_attention_scratch(const pare_attention_task *t) {
   return widest(t->keys) * t->size + widest(t->value_size) * t->keys + ATTENTION_ROWS * t->keys;
 }

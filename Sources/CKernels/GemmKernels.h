@@ -64,6 +64,11 @@ static inline __attribute__((always_inline)) void K(finish)(float *restrict y, i
   }
 }
 
+static void K(finish_rows)(float *y, intptr_t y_step, intptr_t rows, intptr_t outputs, const pare_epilogue *e) {
+  for (intptr_t i = 0; i < rows; i++)
+    K(finish)(y + i * y_step, outputs, e->bias, e->residual ? e->residual + i * e->residual_step : 0, e);
+}
+
 // rows x one panel over `depth` steps; `first`: start from 0 instead of what y holds; `e`: null until the last block.
 static inline __attribute__((always_inline)) void K(tile)(const intptr_t rows, const float *x, intptr_t x_step, const float *w,
                                                           float *y, intptr_t y_step, intptr_t depth, intptr_t width, int first) {

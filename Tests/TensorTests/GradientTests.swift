@@ -71,6 +71,20 @@ private let views: [GradientCase] = [
   .init("transpose", [shape]) { try $0[0].transposed(0, 2).square() },
   .init("permute", [shape]) { try $0[0].permuted([1, 2, 0]).exp() },
   .init("slice", [shape]) { try $0[0].slice(axis: 2, from: 1, to: 4, step: 2).square() },
+  .init("slices side by side", [shape]) { x in
+    let parts = try x[0].split(axis: 2, sizes: [1, 3])
+    return try Tensor.concat([parts[1].square(), parts[0].exp()], axis: 2)
+  },
+  .init("slices over each other", [shape]) { x in
+    try x[0].slice(axis: 2, to: 3).square() + x[0].slice(axis: 2, from: 1) * x[0].slice(axis: 2, from: 1, to: 4)
+  },
+  .init("slices of several axes and the whole", [shape]) { x in
+    try x[0].slice(axis: 0, to: 1).sum() * x[0].slice(axis: 1, from: 1, to: 2).sum() + x[0].square().sum()
+  },
+  .init("heads of a joint projection", [[6, 12]]) { x in
+    let parts = try x[0].split(axis: 1, sizes: [4, 4, 4]).map { try $0.reshaped([2, 3, 2, 2]).permuted([0, 2, 1, 3]) }
+    return try parts[0].matmul(parts[1].transposed()).matmul(parts[2]).permuted([0, 2, 1, 3]).reshaped([6, 4])
+  },
   .init("slice backwards", [shape]) { try $0[0].slice(axis: 1, from: 0, to: 3, step: -2).square() },
   .init("flip", [shape]) { try $0[0].flipped(axis: 1) * $0[0] },
   .init("narrow", [shape]) { try $0[0].narrowed(axis: 1, start: 1, length: 2).square() },
@@ -158,6 +172,12 @@ private let network: [GradientCase] = [
     try $0[0].batchNormTraining(scale: $0[1], shift: $0[2], relu: true).y
   },
   .init("conv relu", [[2, 3, 5, 4], [4, 3, 3, 2], [4]]) { try $0[0].conv(weight: $0[1], bias: $0[2], padding: [1], relu: true) },
+  .init("linear residual", [[2, 5, 4], [3, 4], [2, 5, 3]]) { try $0[0].linear(weight: $0[1], residual: $0[2]) },
+  .init("linear bias residual relu", [[5, 4], [3, 4], [3], [5, 3]]) {
+    try $0[0].linear(weight: $0[1], bias: $0[2], residual: $0[3], relu: true)
+  },
+  .init("matmul by columns", [[2, 3, 4], [2, 5, 4]]) { try $0[0].matmul($0[1].transposed()) },
+  .init("matmul of columns", [[4, 3], [2, 4, 5]]) { try $0[0].transposed().matmul($0[1]) },
   .init("linear relu", [[2, 5, 4], [3, 4], [3]]) { try $0[0].linear(weight: $0[1], bias: $0[2], relu: true) },
   .init("softmax", [shape]) { try $0[0].softmax(axis: 1) },
   .init("logSoftmax", [shape]) { try $0[0].logSoftmax() },

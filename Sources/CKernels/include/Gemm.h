@@ -22,6 +22,9 @@ void pare_gemm_pack(const float *w, intptr_t inner_step, intptr_t output_step, i
 void pare_gemm(const float *x, intptr_t x_step, const float *packed, float *y, intptr_t y_step, intptr_t rows,
                intptr_t inner, intptr_t outputs, const pare_epilogue *epilogue, int32_t threads);
 
+// What an epilogue does, to rows of `outputs` results that are there already.
+void pare_gemm_finish(float *y, intptr_t y_step, intptr_t rows, intptr_t outputs, const pare_epilogue *epilogue);
+
 // softmax(scale q k' + mask) v for each image and head. q, k, v: rows of `heads` * size floats, `step` apart, one row per
 // position; the result likewise, y_step apart. mask: null, or added to the scores [positions][keys] with strides (0: the
 // same for all) by image, head and row. scratch: pare_attention_scratch floats for each thread.

@@ -5,11 +5,7 @@ struct GeluOperator: ElementwiseOperator {
   static let name = "Gelu"
 
   func apply(_ node: Node, _ x: Tensor, _ inputs: [Tensor?], _ context: ExecutionContext) throws -> Tensor {
-    if try node.string("approximate", default: "none") == "tanh" {
-      let inner = try (x + x * x * x * 0.044715) * (2 / Double.pi).squareRoot()
-      return try x * 0.5 * (inner.tanh() + 1)
-    }
-    return try x * 0.5 * ((x * 0.5.squareRoot()).erf() + 1)
+    try x.gelu(node.string("approximate", default: "none") == "tanh" ? .tanh : .none)
   }
 }
 

@@ -6,7 +6,7 @@ struct GemmOperator: Operator {
   static let name = "Gemm"
   var precision: PrecisionPolicy { .narrow }
   var arity: ClosedRange<Int> { 2...3 }
-  var fuses: Epilogue.Kinds { .relu }
+  var fuses: Epilogue.Kinds { [.residual, .relu] }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
     let a = try inputs.required(0, node), b = try inputs.required(1, node)
@@ -32,13 +32,17 @@ struct GemmOperator: Operator {
     if try node.flag("transA") { a = try a.transposed(0, 1) }
     let transB = try node.flag("transB"), c = inputs.optional(2)
     let alpha = try node.float("alpha", default: 1), beta = try node.float("beta", default: 1)
-    if alpha == 1, beta == 1, transB, c == nil || c?.shape.dimensions == [b.shape[0]] {
-      return [try a.linear(weight: b, bias: c, relu: context.epilogue.relu)]
+    let residual = context.epilogue.residual
+    if alpha == 1, beta == 1, transB, c == nil || c?.shape.dimensions == [b.shape[0]],
+      residual == nil || residual?.shape.dimensions == [a.shape[0], b.shape[0]] && residual?.dtype == a.dtype
+    {
+      return [try a.linear(weight: b, bias: c, residual: residual, relu: context.epilogue.relu)]
     }
     if transB { b = try b.transposed(0, 1) }
     var result = try a.matmul(b)
     if alpha != 1 { result = try result * alpha }
     if let c { result = try result + (beta == 1 ? c : c * beta) }
+    if let residual { result = try result + residual }
     return [context.epilogue.relu ? try result.relu() : result]
   }
 

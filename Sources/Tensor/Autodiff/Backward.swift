@@ -38,10 +38,11 @@ extension Tensor {
   }
 
   private static func pull(_ root: TapeNode, _ start: Tensor, recording: Bool, releasing: Bool = false) throws -> Gradients {
-    var gradients: [UInt64: Tensor] = [root.id: start]
+    var arrived: [UInt64: ArrivedGradient] = [:]
+    try arrived[root.id, default: .init()].add(start, at: nil)
     var leaves = Gradients()
     for node in history(of: root) {
-      guard let gradient = gradients.removeValue(forKey: node.id) else { continue }
+      guard let gradient = try arrived.removeValue(forKey: node.id)?.total(node.shape) else { continue }
       guard let pull = node.pull else {
         leaves.values[node.id] = gradient
         continue
@@ -55,14 +56,13 @@ extension Tensor {
       var pullback = Pullback(node, createsGraph: recording)
       try pull(gradient, &pullback)
       if releasing { node.release() }
-      for (input, part) in pullback.gradients {
-        guard part.shape == input.shape, part.dtype == input.dtype else {
+      for (input, part, place) in pullback.gradients {
+        guard place != nil || part.shape == input.shape, part.dtype == input.dtype else {
           throw PareError(
             .shape, "[\(node.op)] the gradient of an input has the wrong shape or dtype",
             expected: "\(input.shape) \(input.dtype)", got: "\(part.shape) \(part.dtype)", op: "\(node.op)")
         }
-        let part = recording ? part : part.detached()
-        gradients[input.id] = try gradients[input.id].map { try $0 + part } ?? part
+        try arrived[input.id, default: .init()].add(recording ? part : part.detached(), at: place)
       }
     }
     return leaves

@@ -59,12 +59,51 @@ package final class TapeNode: @unchecked Sendable {
   }
 }
 
+/// Where a slice lies in what it was taken from.
+struct SlicePlace: Sendable {
+  var axis: Int
+  var from: Int, to: Int, step: Int
+}
+
+/// What has arrived at a node in a backward pass: gradients, added up, and gradients of slices, which are put into their
+/// places together.
+struct ArrivedGradient {
+  private var whole: Tensor?
+  private var parts: [(gradient: Tensor, place: SlicePlace)] = []
+
+  mutating func add(_ gradient: Tensor, at place: SlicePlace?) throws {
+    if let place { return parts.append((gradient, place)) }
+    whole = try whole.map { try $0 + gradient } ?? gradient
+  }
+
+  /// The gradient at a node of this shape.
+  func total(_ shape: Shape) throws -> Tensor? {
+    if whole == nil, let tiled = try tiled(shape) { return tiled }
+    return try parts.reduce(whole) { sum, part in
+      let next = try part.gradient.embedded(in: shape, part.place)
+      return try sum.map { try $0 + next } ?? next
+    }
+  }
+
+  /// The slices side by side, where they are neighbours that leave nothing out.
+  private func tiled(_ shape: Shape) throws -> Tensor? {
+    guard let axis = parts.first?.place.axis else { return nil }
+    let sorted = parts.sorted { $0.place.from < $1.place.from }
+    var end = 0
+    for (_, place) in sorted {
+      guard place.axis == axis, place.step == 1, place.from == end else { return nil }
+      end = place.to
+    }
+    return end == shape.dims[axis] ? try Tensor.concat(sorted.map { $0.gradient }, axis: axis) : nil
+  }
+}
+
 /// Where a node's pull hands on gradients, by position of the input. What nobody asked for is not computed.
 package struct Pullback {
   let node: TapeNode
   /// Whether gradients are recorded, to be differentiated again.
   let createsGraph: Bool
-  fileprivate(set) var gradients: [(node: TapeNode, gradient: Tensor)] = []
+  fileprivate(set) var gradients: [(node: TapeNode, gradient: Tensor, place: SlicePlace?)] = []
 
   init(_ node: TapeNode, createsGraph: Bool) {
     self.node = node
@@ -87,7 +126,12 @@ package struct Pullback {
 
   /// Adds the gradient of input `i`, if that input is tracked.
   mutating func add(_ i: Int, _ gradient: @autoclosure () throws -> Tensor) rethrows {
-    if let node = inputs[i] { gradients.append((node, try gradient())) }
+    if let node = inputs[i] { gradients.append((node, try gradient(), nil)) }
+  }
+
+  /// Adds the gradient of a slice of input `i`.
+  mutating func add(_ i: Int, _ gradient: Tensor, at place: SlicePlace) {
+    if let node = inputs[i] { gradients.append((node, gradient, place)) }
   }
 
   func needs(_ i: Int) -> Bool { inputs[i] != nil }

@@ -60,6 +60,10 @@ package protocol Backend: Sendable {
   /// Gradients at the input and, flat, at scale and shift, of a `rowNorm` that was not nil.
   func rowNormGradient(_ g: Tensor, _ x: Tensor, width: Int, scale: Tensor?, _ statistics: RowStatistics, input: Bool, affine: Bool) throws
     -> (x: Tensor?, scale: Tensor?, shift: Tensor?)
+  /// x w' + bias + residual, negative results 0 where `relu` is set: x [rows, in], w [out, in], bias [out], residual [rows, out].
+  func linear(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, residual: Tensor?, relu: Bool) throws -> Tensor?
+  /// g' x and, if asked, the sums of g's columns: g [rows, out], x [rows, in].
+  func linearWeightGradient(_ g: Tensor, _ x: Tensor, bias: Bool) throws -> (weight: Tensor, bias: Tensor?)?
   /// g where x lies within the bounds, else 0; of one shape.
   func clipGradient(_ g: Tensor, _ x: Tensor, _ lower: Double, _ upper: Double) throws -> Tensor?
 }
@@ -75,6 +79,8 @@ extension Backend {
   package func rowNorm(_ x: Tensor, width: Int, scale: Tensor?, shift: Tensor?, epsilon: Double, centred: Bool) throws -> (y: Tensor, RowStatistics)? { nil }
   package func rowNormGradient(_ g: Tensor, _ x: Tensor, width: Int, scale: Tensor?, _ statistics: RowStatistics, input: Bool, affine: Bool) throws
     -> (x: Tensor?, scale: Tensor?, shift: Tensor?) { throw PareError(.internal, "\(name) normalizes no rows") }
+  package func linear(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, residual: Tensor?, relu: Bool) throws -> Tensor? { nil }
+  package func linearWeightGradient(_ g: Tensor, _ x: Tensor, bias: Bool) throws -> (weight: Tensor, bias: Tensor?)? { nil }
   package func clipGradient(_ g: Tensor, _ x: Tensor, _ lower: Double, _ upper: Double) throws -> Tensor? { nil }
 }
 

@@ -17,7 +17,7 @@ enum BLAS {
   }
 
   /// How BLAS reads one matrix: as it is or transposed, with its leading dimension.
-  private struct Operand {
+  struct Operand {
     let tensor: Tensor
     let transposed: Bool
     let leading: Int32
@@ -38,6 +38,26 @@ enum BLAS {
 
   private static func letter(_ x: Operand) -> CChar { CChar(UInt8(ascii: x.transposed ? "T" : "N")) }
 
+  /// r = a b + beta r: f32 matrices that begin at `i` and `j` of two operands, rows of r next to each other. False where
+  /// oneDNN refuses.
+  static func multiply(
+    _ a: Operand, at i: Int, _ b: Operand, at j: Int, into r: UnsafeMutablePointer<Float>, _ m: Int, _ n: Int, _ k: Int,
+    beta: Float = 0
+  ) -> Bool {
+    let (p, q) = (a.tensor.pointer(Float.self) + i, b.tensor.pointer(Float.self) + j)
+    guard suitsOneDNN(m, n, k, transposed: b.transposed) else {
+      cblas_sgemm(
+        CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans, Int32(m), Int32(n),
+        Int32(k), 1, p, a.leading, q, b.leading, beta, r, Int32(n))
+      return true
+    }
+    return dnnl_sgemm(
+      letter(a), letter(b), Int64(m), Int64(n), Int64(k), 1, p, Int64(a.leading), q, Int64(b.leading), beta, r, Int64(n))
+      == dnnl_success
+  }
+
+  static let refusal = PareError(.memory, "[matmul] oneDNN's sgemm refused", op: "matmul")
+
   static func matmul(_ a: Tensor, _ b: Tensor) throws -> Tensor {
     guard a.byteCount / 4 < Int32.max, b.byteCount / 4 < Int32.max else {
       throw PareError(.unsupported, "[matmul] matrices of more than 2^31 elements", op: "matmul")
@@ -54,29 +74,25 @@ enum BLAS {
     Compute.prepareLibraries()
     let (tx, ty) = (x.transposed ? CblasTrans : CblasNoTrans, y.transposed ? CblasTrans : CblasNoTrans)
     let failed = Atomic<Bool>(false)
-    func multiply(_ batch: Int) {
+    func run(_ batch: Int) {
       let (i, j) = batches.offsets(batch)
       let o = batch * batches.m * batches.n
       guard a.dtype == .f32 else {
         let (p, q, r) = (x.tensor.pointer(Double.self), y.tensor.pointer(Double.self), out.pointer(Double.self))
         return cblas_dgemm(CblasRowMajor, tx, ty, m, n, k, 1, p + i, x.leading, q + j, y.leading, 0, r + o, n)
       }
-      let (p, q, r) = (x.tensor.pointer(Float.self), y.tensor.pointer(Float.self), out.pointer(Float.self))
-      guard suitsOneDNN(batches.m, batches.n, batches.k, transposed: y.transposed) else {
-        return cblas_sgemm(CblasRowMajor, tx, ty, m, n, k, 1, p + i, x.leading, q + j, y.leading, 0, r + o, n)
+      if !multiply(x, at: i, y, at: j, into: out.pointer(Float.self) + o, batches.m, batches.n, batches.k) {
+        failed.store(true, ordering: .relaxed)
       }
-      let status = dnnl_sgemm(
-        letter(x), letter(y), Int64(m), Int64(n), Int64(k), 1, p + i, Int64(x.leading), q + j, Int64(y.leading), 0, r + o, Int64(n))
-      if status != dnnl_success { failed.store(true, ordering: .relaxed) }
     }
     // Small products of a batch are shared out whole, large ones each run on all threads.
     let operations = batches.m * batches.n * batches.k
     if operations < 1 << 22 {
-      Compute.parallel(batches.count, grain: max(1, (1 << 16) / operations)) { for batch in $0 { multiply(batch) } }
+      Compute.parallel(batches.count, grain: max(1, (1 << 16) / operations)) { for batch in $0 { run(batch) } }
     } else {
-      for batch in 0..<batches.count { multiply(batch) }
+      for batch in 0..<batches.count { run(batch) }
     }
-    guard !failed.load(ordering: .relaxed) else { throw PareError(.memory, "[matmul] oneDNN's sgemm refused", op: "matmul") }
+    guard !failed.load(ordering: .relaxed) else { throw refusal }
     return out
   }
 }

@@ -58,7 +58,7 @@ extension Tensor {
 
   private func kMeansOfLine(_ k: Int, _ start: KMeansStart, _ iterations: Int, _ seed: UInt64) throws -> KMeansResult {
     let n = shape.dims[0]
-    let flat = try reshaped(Shape([n]))
+    let flat = try reshaped(Shape([n])).contiguous()
     let ordered = try flat.sorted()
     let x = ordered.pointer(Float.self)
     // Sums of the first i points and of their squares.

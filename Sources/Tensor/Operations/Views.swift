@@ -34,7 +34,7 @@ extension Tensor {
     let result: Tensor
     if isContiguous {
       result = view(target, target.rowMajor)
-    } else if let layout = splitting(to: target) {
+    } else if let layout = viewLayout(target) {
       result = view(target, layout)
     } else {
       result = try detached().contiguous().view(target, target.rowMajor)
@@ -44,18 +44,32 @@ extension Tensor {
     return result.recorded("reshape", self, repeatable: true) { g, pullback in try pullback.add(0, g.reshaped(origin)) }
   }
 
-  /// The strides of `target` when it differs by axes of size 1 only.
-  private func splitting(to target: Shape) -> Dims? {
-    var kept = Dims()
-    for i in 0..<rank where shape.dims[i] != 1 { kept.append(i) }
-    var layout = Dims(repeating: 1, rank: target.rank)
-    var next = 0
-    for i in 0..<target.rank where target.dims[i] != 1 {
-      guard next < kept.rank, shape.dims[kept[next]] == target.dims[i] else { return nil }
-      layout[i] = self.layout[kept[next]]
-      next += 1
+  /// The strides of `target` over the same memory; nil where there are none. Neighbouring axes whose elements are a constant
+  /// step apart are one run, and every run must be divided by itself.
+  private func viewLayout(_ target: Shape) -> Dims? {
+    guard count > 0 else { return nil }
+    var result = Dims(repeating: 1, rank: target.rank)
+    var next = target.rank - 1
+    // The run that is being gathered, from its last axis on: its elements and the step between them.
+    var (run, step) = (1, 1)
+    func divided() -> Bool {
+      var filled = 1
+      while next >= 0, filled < run || target.dims[next] == 1 {
+        result[next] = filled * step
+        filled *= target.dims[next]
+        next -= 1
+      }
+      return filled == run
     }
-    return next == kept.rank ? layout : nil
+    for axis in stride(from: rank - 1, through: 0, by: -1) where shape.dims[axis] != 1 {
+      if run > 1, layout[axis] != run * step {
+        guard divided() else { return nil }
+        run = 1
+      }
+      if run == 1 { step = layout[axis] }
+      run *= shape.dims[axis]
+    }
+    return divided() ? result : nil
   }
 
   /// Joins the axes before `axis` into one and those from `axis` on into another, as ONNX Flatten: always two axes.
@@ -125,18 +139,19 @@ extension Tensor {
     let result = view(shape.replacing(axis, with: length), layout, offset: start)
     guard records else { return result }
     let origin = shape
+    let place = SlicePlace(axis: axis, from: begin, to: end, step: step)
     return result.recorded("slice", self, repeatable: true) { g, pullback in
-      try pullback.add(0, g.embedded(in: origin, axis: axis, from: begin, to: end, step: step))
+      if pullback.createsGraph { try pullback.add(0, g.embedded(in: origin, place)) } else { pullback.add(0, g, at: place) }
     }
   }
 
   /// Returns zeros of `shape` with this tensor as the given slice: the gradient of `slice`.
-  private func embedded(in shape: Shape, axis: Int, from: Int, to: Int, step: Int) throws -> Tensor {
+  func embedded(in shape: Shape, _ place: SlicePlace) throws -> Tensor {
     let whole = try Tensor.zeros(shape, dtype)
-    Compute.backend.copy(detached(), into: try whole.slice(axis: axis, from: from, to: to, step: step))
+    Compute.backend.copy(detached(), into: try whole.slice(axis: place.axis, from: place.from, to: place.to, step: place.step))
     guard records else { return whole }
     return whole.recorded("embed", self, repeatable: true) { g, pullback in
-      try pullback.add(0, g.slice(axis: axis, from: from, to: to, step: step))
+      try pullback.add(0, g.slice(axis: place.axis, from: place.from, to: place.to, step: place.step))
     }
   }
 

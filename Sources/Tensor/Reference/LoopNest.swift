@@ -74,35 +74,31 @@ struct LoopNest {
       }
       return
     }
+    let (sizes, first, second, third, fourth) = (sizes, strides[0], strides[1], strides[2], strides[3])
+    // Rows along one axis are a constant step apart; where they begin is computed once for all of them.
+    let (run, s, t, u, v) = (sizes[last - 1], first[last - 1], second[last - 1], third[last - 1], fourth[last - 1])
     Compute.parallel(outer, grain: max(1, grain / n)) { part in
-      var index = Dims(repeating: 0, rank: last)
-      var rest = part.lowerBound
-      var (a, b, c, d) = (0, 0, 0, 0)
-      for i in stride(from: last - 1, through: 0, by: -1) {
-        index[i] = rest % sizes[i]
-        rest /= sizes[i]
-        a += index[i] * strides[0][i]
-        b += index[i] * strides[1][i]
-        c += index[i] * strides[2][i]
-        d += index[i] * strides[3][i]
-      }
-      for _ in part {
-        body(n, a, b, c, d)
-        var i = last - 1
-        while i >= 0 {
-          index[i] += 1
-          a += strides[0][i]
-          b += strides[1][i]
-          c += strides[2][i]
-          d += strides[3][i]
-          if index[i] < sizes[i] { break }
-          index[i] = 0
-          a -= strides[0][i] * sizes[i]
-          b -= strides[1][i] * sizes[i]
-          c -= strides[2][i] * sizes[i]
-          d -= strides[3][i] * sizes[i]
-          i -= 1
+      var row = part.lowerBound
+      while row < part.upperBound {
+        var rest = row
+        var (a, b, c, d) = (0, 0, 0, 0)
+        for i in stride(from: last - 1, through: 0, by: -1) {
+          let position = rest % sizes[i]
+          rest /= sizes[i]
+          a += position * first[i]
+          b += position * second[i]
+          c += position * third[i]
+          d += position * fourth[i]
         }
+        let rows = min(run - row % run, part.upperBound - row)
+        for _ in 0..<rows {
+          body(n, a, b, c, d)
+          a += s
+          b += t
+          c += u
+          d += v
+        }
+        row += rows
       }
     }
   }
