@@ -87,6 +87,8 @@ extension Granularity {
     case .channel: "channel"
     case .filter: "filter"
     case .neuron: "neuron"
+    case .head: "head"
+    case .layer: "layer"
     }
   }
 

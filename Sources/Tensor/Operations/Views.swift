@@ -133,7 +133,7 @@ extension Tensor {
   /// Returns zeros of `shape` with this tensor as the given slice: the gradient of `slice`.
   private func embedded(in shape: Shape, axis: Int, from: Int, to: Int, step: Int) throws -> Tensor {
     let whole = try Tensor.zeros(shape, dtype)
-    Compute.backend.copy(detached(), into: try whole.slice(axis: axis, from: from, to: to, step: step))
+    try Compute.backend.copy(detached(), into: whole.slice(axis: axis, from: from, to: to, step: step))
     guard records else { return whole }
     return whole.recorded("embed", self, repeatable: true) { g, pullback in
       try pullback.add(0, g.slice(axis: axis, from: from, to: to, step: step))
@@ -228,7 +228,7 @@ extension Tensor {
   /// Returns a copy with the given dense layout.
   package func laidOut(_ layout: Dims) throws -> Tensor {
     let result = try Tensor.empty(shape, dtype, layout: layout)
-    Compute.backend.copy(self.detached(), into: result)
+    try Compute.backend.copy(self.detached(), into: result)
     guard records else { return result }
     return result.recorded("copy", self, repeatable: true) { g, pullback in pullback.add(0, g) }
   }
