@@ -1295,7 +1295,7 @@ function nn.global_maxpool(options) end
 function nn.gpt(options) end
 
 ---A model of any wiring.
----@param f function function(x) return y end
+---@param f function function(x) return y end; several inputs are several arguments, several results several outputs
 ---@param options? {input?: table, seed?: integer}
 function nn.graph(f, options) end
 
@@ -1667,7 +1667,7 @@ function finetune(parameters) end
 function lowrank(parameters) end
 
 ---Removes the least important weights or structures.
----@param parameters {sparsity?: number, threshold?: number, percentile?: number, budget?: table, criterion?: string|table, granularity?: string, block?: table, scope?: "layer"|"global", allocation?: string|table, reduce?: "sum"|"mean"|"max"|"l2", aggregate?: "sum"|"mean"|"max"|"first", schedule?: string|table, steps?: integer, epochs?: integer, lr?: number, keep?: table, layers?: table, round_to?: integer, physical?: boolean}
+---@param parameters {sparsity?: number, threshold?: number, percentile?: number, budget?: table, table?: string, criterion?: string|table, granularity?: string, block?: table, scope?: "layer"|"global", allocation?: string|table, reduce?: "sum"|"mean"|"max"|"l2", aggregate?: "sum"|"mean"|"max"|"first", schedule?: string|table, steps?: integer, epochs?: integer, lr?: number, keep?: table, layers?: table, round_to?: integer, physical?: boolean}
 ---@return pare.step
 function prune(parameters) end
 
@@ -1677,7 +1677,7 @@ function prune(parameters) end
 function quantize(parameters) end
 
 ---Finds ratios, ranks and bits for each layer under a budget.
----@param parameters {space?: "filters"|"bits"|"ranks"|"filters+bits"|"filters+ranks"|"ranks+bits"|"filters+ranks+bits"|table, objectives?: table, budget?: table, strategy?: string|table, evaluations?: integer, proxy?: string|table, proposals?: integer, criterion?: string|table, epochs?: integer, lr?: number, activations?: boolean, calibration?: integer}
+---@param parameters {space?: "filters"|"bits"|"ranks"|"filters+bits"|"filters+ranks"|"ranks+bits"|"filters+ranks+bits"|table, objectives?: table, budget?: table, table?: string, strategy?: string|table, evaluations?: integer, proxy?: string|table, proposals?: integer, criterion?: string|table, epochs?: integer, lr?: number, activations?: boolean, calibration?: integer}
 ---@return pare.step
 function search(parameters) end
 

@@ -23,12 +23,17 @@ static void NAME(run)(void *context, intptr_t begin, intptr_t end) {
 }
 
 void NAME(pare_bidiagonalize)(REAL *a, intptr_t lda, intptr_t m, intptr_t n, REAL *d, REAL *e, REAL *tau_left,
-                              REAL *tau_right, REAL *v, intptr_t ldv, REAL *work, int32_t threads) {
+                              REAL *tau_right, REAL *v, intptr_t ldv, REAL *work, intptr_t from, intptr_t to, int32_t threads) {
   const intptr_t parts = threads < 1 ? 1 : threads;
   REAL *zero = work, *x = zero + lda, *y = x + lda, *w = y + ldv;
-  memset(work, 0, sizeof(REAL) * (size_t)(2 * lda + ldv));
   PASS p = {.a = a, .lda = lda, .rows = (m + 15) / 16 * 16, .n = n, .parts = parts, .u0 = zero, .x0 = zero, .y = y, .v0 = zero, .w = w};
-  for (intptr_t k = 0; k < n; k++) {
+  if (from == 0) {
+    memset(work, 0, sizeof(REAL) * (size_t)(2 * lda + ldv));
+  } else {
+    // As the step before left it.
+    p.u0 = a + (from - 1) * lda, p.x0 = x, p.v0 = v + (from - 1) * ldv, p.tau = tau_left[from - 1];
+  }
+  for (intptr_t k = from; k < to; k++) {
     REAL *column = a + k * lda, scale;
     for (intptr_t i = k; i < m; i++) column[i] = column[i] - p.u0[i] * y[k] - p.x0[i] * p.v0[k];
     d[k] = column[k];

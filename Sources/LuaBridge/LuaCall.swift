@@ -126,6 +126,7 @@ package struct LuaCall {
       throw ragged(name)
     }
     for position in 0..<length {
+      if position & 0xFFFF == 0xFFFF { try Interrupt.check() }
       lua_rawgeti(stack, index, lua_Integer(position + 1))
       defer { pare_pop(stack, 1) }
       switch lua_type(stack, -1) {
@@ -167,6 +168,7 @@ package struct LuaCall {
     let stride = length > 0 ? values.count / length : 0
     var start = values.startIndex
     for position in 0..<length {
+      if position & 0xFFFF == 0xFFFF { try Interrupt.check() }
       if inner.isEmpty {
         let value = values[start]
         if integers, let exact = Int(exactly: value) { push(exact) } else { push(value) }

@@ -20,16 +20,30 @@ public struct BreakEvenTable: Sendable, Hashable, Codable {
 
   /// Points by kernel, densities ascending.
   public var curves: [String: [Point]]
+  /// What dense layers reach (`Rate`), by name; empty: the built-in ones.
+  public var rates: [String: Double]
 
-  /// - Throws: `argument` for a curve without points, densities that do not ascend, or shares that are no positive numbers.
-  public init(curves: [String: [Point]]) throws {
+  /// - Throws: `argument` for a curve without points, densities that do not ascend, shares or rates that are no positive
+  ///   numbers, or a rate that there is not.
+  public init(curves: [String: [Point]], rates: [String: Double] = [:]) throws {
     self.curves = curves
+    self.rates = rates
     try check()
   }
 
-  private init(checked curves: [String: [Point]]) { self.curves = curves }
+  private init(checked curves: [String: [Point]]) {
+    self.curves = curves
+    rates = [:]
+  }
 
   private func check() throws {
+    for (name, rate) in rates.sorted(by: { $0.key < $1.key }) {
+      guard Rate(rawValue: name) != nil, rate > 0, rate.isFinite else {
+        throw PareError(
+          .argument, "break-even table", argument: name,
+          expected: "a positive rate of \(Rate.allCases.map(\.rawValue).joined(separator: ", "))", got: "\(rate)")
+      }
+    }
     for (kernel, points) in curves.sorted(by: { $0.key < $1.key }) {
       let ascends = zip(points, points.dropFirst()).allSatisfy { $0.density < $1.density }
       guard !points.isEmpty, ascends, points.allSatisfy({ $0.share > 0 && $0.share.isFinite && (0...1).contains($0.density) })
@@ -59,26 +73,31 @@ public struct BreakEvenTable: Sendable, Hashable, Codable {
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 
-  /// One line per point, `KERNEL DENSITY SHARE`, sorted: also the form on disk.
+  /// One line per point, `KERNEL DENSITY SHARE`, then one per rate, `rate NAME NUMBER`, sorted: also the form on disk.
   public var text: String {
     curves.sorted { $0.key < $1.key }
       .flatMap { kernel, points in points.map { "\(kernel) \($0.density) \($0.share)\n" } }.joined()
+      + rates.sorted { $0.key < $1.key }.map { "rate \($0.key) \($0.value)\n" }.joined()
   }
 
   /// Reads `text`.
   ///
   /// - Throws: `format` naming the line.
   public init(text: String) throws {
-    var curves: [String: [Point]] = [:]
+    var curves: [String: [Point]] = [:], rates: [String: Double] = [:]
     for (index, line) in text.split(separator: "\n").enumerated() {
       let words = line.split(separator: " ")
+      if words.count == 3, words[0] == "rate", let number = Double(words[2]) {
+        rates[String(words[1])] = number
+        continue
+      }
       guard words.count == 3, let density = Double(words[1]), let share = Double(words[2]) else {
         throw PareError(
           .format, "break-even table, line \(index + 1)", expected: "KERNEL DENSITY SHARE", got: String(line))
       }
       curves[String(words[0]), default: []].append(Point(density: density, share: share))
     }
-    try self.init(curves: curves)
+    try self.init(curves: curves, rates: rates)
   }
 
   /// Where tables of this machine are kept, each under its hash: `$XDG_CACHE_HOME/pare/break-even`, or below `~/.cache`.

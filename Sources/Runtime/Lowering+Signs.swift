@@ -43,7 +43,7 @@ extension Lowering {
     emit(name, "Where", "signs", touching: [form.place, place]) { [form] base, _ in
       let from = form.place.address(base).assumingMemoryBound(to: Float.self)
       let to = place.address(base).assumingMemoryBound(to: Float.self)
-      Compute.parallel(count, grain: 1 << 15) { part in for index in part { to[index] = from[index] >= 0 ? 1 : -1 } }
+      try Compute.parallel(count, grain: 1 << 15) { part in for index in part { to[index] = from[index] >= 0 ? 1 : -1 } }
     }
   }
 }

@@ -67,6 +67,7 @@ final class Plan {
     arena = try Storage(byteCount: arenaBytes)
     stream = try OneDNN.engine().stream
     for step in planned {
+      try Interrupt.check()
       switch step.work {
       case .code(let code): steps.append(Step(primitive: nil, arguments: nil, count: 0, code: code))
       case .primitive(let primitive, let arguments):
@@ -94,7 +95,10 @@ final class Plan {
   func run(_ values: [Tensor]) throws -> [Tensor] {
     try Compute.withThreads(threads) {
       bind(values)
-      for step in steps { try execute(step) }
+      for step in steps {
+        try Interrupt.check()
+        try execute(step)
+      }
     }
     return try outputs.map { port in
       let result = try Tensor.empty(port.shape, port.dtype)

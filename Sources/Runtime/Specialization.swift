@@ -31,6 +31,7 @@ enum Specialization {
     var dense: [String: Tensor] = [:]
     var context = ExecutionContext(opset: model.opset)
     for node in model.nodes {
+      try Interrupt.check()
       // Sizes that inference has worked out stand for the computation.
       if node.outputs.count == 1, let type = types[node.outputs[0]], let contents = type.contents, let shape = type.fixedShape {
         let known = contents.compactMap(\.value)

@@ -12,7 +12,10 @@ public enum AtomicFile {
   /// Writes the UTF-8 bytes of `text` to `path`.
   public static func write(_ text: String, to path: String) throws { try write(Array(text.utf8), to: path) }
 
-  /// Writes what `body` hands to its argument, piece by piece.
+  /// Bytes written between two looks at whether to stop.
+  private static let stretch = 1 << 24
+
+  /// Writes what `body` hands to its argument, piece by piece; interrupted, it leaves the old file.
   public static func write(
     to path: String, _ body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
   ) throws {
@@ -23,12 +26,13 @@ public enum AtomicFile {
       try body { piece in
         var rest = piece
         while !rest.isEmpty {
-          let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+          let count = Glibc.write(descriptor, rest.baseAddress, min(rest.count, stretch))
           if count < 0 {
             if errno == EINTR { continue }
             throw failure("cannot write", path)
           }
           rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+          if !rest.isEmpty { try Interrupt.check() }
         }
       }
       guard fsync(descriptor) == 0 else { throw failure("cannot sync", path) }

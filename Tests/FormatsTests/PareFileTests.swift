@@ -1,4 +1,5 @@
 import Formats
+import Foundation
 import Graph
 import OrderedCollections
 import Support
@@ -14,6 +15,28 @@ import TestSupport
       try PareFile.save(model, to: "\(folder)/a.pare", encode: encode)
       #expect(try Models.difference(PareFile.load("\(folder)/a.pare"), model) == nil)
       #expect(try TestFiles.read("\(folder)/a.pare").count == PareFile.size(of: model, encode: encode))
+    }
+  }
+
+  /// An interrupted save leaves the file that was there, and nothing beside it.
+  @Test(arguments: [false, true]) func anInterruptedSaveLeavesTheOldFile(encode: Bool) throws {
+    let old = try Models.small(Models.representation("dense"))
+    var model = old
+    model.nodes.append(Node(name: "large", op: "MatMul", inputs: ["y", "large.weight"], outputs: ["z"]))
+    model.outputs = [Port("z", ValueType(.f32, [.symbol("N"), 2_500_000]))]
+    model.parameters["large.weight"] = Parameter("large.weight", try Tensor.rand([5, 2_500_000], seed: 1))
+    try TestFiles.withFolder { folder in
+      try PareFile.save(old, to: "\(folder)/a.pare")
+      let bytes = try TestFiles.read("\(folder)/a.pare")
+      Interrupt.request()
+      defer { Interrupt.clear() }
+      let error = #expect(throws: PareError.self) { try PareFile.save(model, to: "\(folder)/a.pare", encode: encode) }
+      #expect(error?.code == .interrupted)
+      #expect(try TestFiles.read("\(folder)/a.pare") == bytes)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.pare"])
+      // What is saved because of the stop is saved.
+      try Interrupt.held { try PareFile.save(model, to: "\(folder)/b.pare") }
+      #expect(try Models.difference(PareFile.load("\(folder)/b.pare"), model) == nil)
     }
   }
 

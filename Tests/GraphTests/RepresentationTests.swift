@@ -18,7 +18,14 @@ import Testing
       try IntegerRepresentation.quantizing(
         w, scales: Tensor.scalar(0.3), zeroPoints: Tensor.scalar(9, .u8), bits: 5, signed: false),
       try IntegerRepresentation.quantizing(w, scales: Tensor.scalar(1), bits: 2),
+      try #require(try PatternRepresentation(w, pattern: twoOfFour(w.shape), kept: 2, of: 4, axis: 1)),
     ]
+  }
+
+  /// Every second input channel, the other ones in every second output channel.
+  static func twoOfFour(_ shape: Shape) throws -> Tensor {
+    let inner = shape.count / shape[0] / shape[1]
+    return try Tensor((0..<shape.count).map { ($0 / inner % shape[1] + $0 / inner / shape[1]) % 2 == 0 }, shape: shape)
   }
 
   static func decoded(_ value: any Representation, change: (inout OrderedDictionary<String, Tensor>, inout OrderedDictionary<String, EncodedScalar>) throws -> Void = { _, _ in }) throws -> any Representation {
@@ -30,7 +37,7 @@ import Testing
       RepresentationDecoder(name: "w", kind: type(of: value).kind, scalars: scalars, blobs: blobs))
   }
 
-  @Test(arguments: 0..<8) func roundTrip(_ index: Int) throws {
+  @Test(arguments: 0..<9) func roundTrip(_ index: Int) throws {
     let value = try Self.all()[index], again = try Self.decoded(value)
     #expect(try again.dense().isEqual(to: value.dense()))
     #expect(again.label == value.label && again.shape == value.shape && again.nonzeros == value.nonzeros)
@@ -47,9 +54,10 @@ import Testing
     #expect(sizes[5] == 216 + 24 + 27)
     #expect(sizes[6] == 135 + 4 + 1)
     #expect(sizes[7] == 54 + 4)
+    #expect(sizes[8] == 108 * 4 + 27)
   }
 
-  @Test(arguments: 0..<8) func slicesCommuteWithDense(_ index: Int) throws {
+  @Test(arguments: 0..<9) func slicesCommuteWithDense(_ index: Int) throws {
     let value = try Self.all()[index]
     for axis in 0..<2 {
       let slice = try value.sliced(axis: axis, keeping: [0, 2, 3])
@@ -59,7 +67,7 @@ import Testing
   }
 
   /// Updating with any values keeps what the representation promised.
-  @Test(arguments: 0..<8) func updatesKeepTheInvariant(_ index: Int) throws {
+  @Test(arguments: 0..<9) func updatesKeepTheInvariant(_ index: Int) throws {
     let value = try Self.all()[index], leaf = try Tensor.randn([6, 4, 3, 3], seed: 9)
     let updated = try value.updated(from: leaf)
     if let mask = try value.mask() {
@@ -69,7 +77,30 @@ import Testing
     #expect(try value.projected(leaf).isEqual(to: updated.dense()))
   }
 
-  @Test(arguments: 0..<8) func maskingHoldsZeros(_ index: Int) throws {
+  /// Only what is n of m is stored as n:m; rests shorter than m keep their share, rounded up.
+  @Test func patternsAreExact() throws {
+    let w = try Tensor.randn([3, 7, 2], seed: 1)
+    func pattern(_ kept: @escaping (Int) -> Bool) throws -> Tensor { try Tensor((0..<42).map { kept($0 / 2 % 7) }, shape: [3, 7, 2]) }
+    let fits = try pattern { [0, 3, 4, 6].contains($0) }
+    let value = try #require(try PatternRepresentation(w, pattern: fits, kept: 2, of: 4, axis: 1))
+    #expect(value.label == "2:4" && value.storedElements == 24)
+    #expect(try value.dense().isEqual(to: w * fits.converted(to: .f32)))
+    #expect(try value.pattern().isEqual(to: fits))
+    #expect(try PatternRepresentation(w, pattern: pattern { $0 < 3 }, kept: 2, of: 4, axis: 1) == nil)
+    #expect(try PatternRepresentation(w, pattern: pattern { [0, 3, 4].contains($0) }, kept: 2, of: 4, axis: 1) == nil)
+    #expect(throws: PareError.self) { try PatternRepresentation(w, pattern: fits, kept: 4, of: 4, axis: 1) }
+    // Held beyond the pattern, it is sparse rows.
+    #expect(try value.masked(pattern { $0 != 0 }) is CSRRepresentation)
+    #expect(try value.masked(fits).label == "2:4")
+    for places in [[UInt8(0x33)], [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]] {
+      #expect(throws: PareError.self) {
+        try Self.decoded(value) { blobs, _ in blobs["places"] = try Tensor(places, shape: Shape([places.count])) }
+      }
+    }
+    #expect(throws: PareError.self) { try Self.decoded(value) { _, scalars in scalars["shape"] = .integers([1 << 40, 7, 2]) } }
+  }
+
+  @Test(arguments: 0..<9) func maskingHoldsZeros(_ index: Int) throws {
     let value = try Self.all()[index]
     let mask = try Tensor.randn([6, 4, 3, 3], seed: 11).gt(0), held = try value.masked(mask)
     #expect(try held.dense().isEqual(to: value.dense() * mask.converted(to: .f32)))

@@ -96,7 +96,7 @@ import Testing
 
   static let refused: [([String: Value], PareError.Code)] = [
     (["space": "filter"], .argument), (["objectives": ["speed"]], .argument), (["budget": ["byte": 1]], .argument),
-    (["budget": ["latency_ms": 1]], .unsupported), (["strategy": "annealing"], .unsupported), (["strategy": "guesswork"], .notFound),
+    (["budget": ["latency_ms": -1]], .argument), (["strategy": "annealing"], .unsupported), (["strategy": "guesswork"], .notFound),
     (["space": ["conv9.ratio": [0]]], .notFound), (["space": ["conv1.width": [1]]], .argument),
     (["space": ["conv1.ratio": [2]]], .argument), (["evaluations": 0], .argument),
   ]

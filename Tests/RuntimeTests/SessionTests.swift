@@ -49,6 +49,25 @@ import Testing
     }
   }
 
+  /// A stopped run and a stopped compilation leave nothing behind: the next ones give what they always gave.
+  @Test(arguments: networks)
+  func aStopLeavesNoTrace(_ network: Network) throws {
+    let model = try network.make(), session = try Session(model, batch: 2)
+    let inputs = try session.syntheticInputs(), before = try session.run(inputs)
+    Interrupt.request()
+    defer { Interrupt.clear() }
+    let bodies: [() throws -> Void] = [
+      { _ = try session.run(inputs) }, { _ = try Session(model, batch: 3) }, { _ = try model.groups() }, { _ = try model.hash() },
+    ]
+    for body in bodies {
+      let error = #expect(throws: PareError.self) { try body() }
+      #expect(error?.code == .interrupted)
+    }
+    Interrupt.clear()
+    let after = try session.run(inputs)
+    for (name, value) in before { #expect(try value.isEqual(to: #require(after[name]))) }
+  }
+
   @Test(arguments: networks)
   func sameBitsTwice(_ network: Network) throws {
     let session = try Session(try network.make(), threads: 2, batch: 3)

@@ -56,6 +56,14 @@ extension ScriptingTests {
       try run("""
         local g = nn.graph(function(x) local y = nn.conv2d{in_channels=3, out_channels=3, kernel=3, padding=1}(x):relu(); return y + x end, {input={3,8,8}, seed=0})
         same(g(tensor.randn({1,3,8,8}, {seed=2})).shape, {1, 3, 8, 8})
+        local two = nn.graph(function(a, b) local y = nn.linear{in_features=4, out_features=3}(a) + b; return y, y:relu() end, {input={{4}, {3}}, seed=1})
+        local out = two{input1=tensor.ones{2,4}, input2=tensor.ones{2,3}}
+        same(out.output1.shape, {2, 3}); assert(out.output2:equal(out.output1:relu())); assert(two:cost().macs == 12)
+        local named = nn.graph(function(image, text) return nn.concat{image, text} end, {input={text={1,4,4}, image={2,4,4}}})
+        same(named{image=tensor.ones{1,2,4,4}, text=tensor.zeros{1,1,4,4}}:sum{axis=3}:sum{axis=3}:reshape{3}:totable(), {16, 16, 0})
+        fails("argument", nn.graph, function(a) return a end, {input={{4}, "x"}}); fails("argument", nn.graph, function(a) return a end, {input={a={4}, {3}}})
+        fails("argument", nn.graph, function(a, b) return a, 1 end, {input={{4}, {3}}}); fails("argument", nn.graph, function(a) return a end, {input={a={0}}})
+        fails("argument", nn.graph, function(a) end, {input={{4}}})
         local k = nn.graph(function(x) return nn.concat{nn.relu()(x), x} end, {input={2,4,4}}); same(k(tensor.ones{1,2,4,4}).shape, {1, 4, 4, 4})
         assert(nn.resnet{depth=20, classes=10}:cost().parameters > 268000 and nn.lenet5():cost().parameters == 61706)
         fails("argument", nn.vgg, {depth=12}); fails("argument", nn.vit, {width=10, heads=3}); fails("argument", nn.gpt, {}); fails("argument", nn.resnet, {depth=21}); fails("argument", nn.resnet, {})

@@ -1,4 +1,5 @@
 import Scripting
+import Support
 import Testing
 
 extension ScriptingTests {
@@ -20,6 +21,19 @@ extension ScriptingTests {
         same(tensor{tensor{1, 2}, tensor{3, 4}}.shape, {2, 2})
         same(tensor{x:sum(), 1}:totable(), {10, 1})
         """)
+    }
+
+    @Test func longListsAreInterrupted() throws {
+      defer { Interrupt.clear() }
+      let environment = try environment()
+      _ = try environment.evaluate("x = tensor.zeros{200000}; list = x:totable()")
+      for call in ["x.totable, x", "tensor, list"] {
+        Interrupt.request()
+        // The request is obeyed once.
+        #expect(try environment.evaluate("""
+          local ok, e = pcall(\(call)); assert(not ok and e.code == "interrupted", tostring(e)); assert(pcall(\(call))); return 1
+          """) == ["1"])
+      }
     }
 
     @Test func indexingCountsFromOne() throws {

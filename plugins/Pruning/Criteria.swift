@@ -94,6 +94,8 @@ extension Granularity {
     case .channel: "channel"
     case .filter: "filter"
     case .neuron: "neuron"
+    case .head: "head"
+    case .layer: "layer"
     }
   }
 

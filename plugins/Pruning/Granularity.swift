@@ -18,11 +18,15 @@ enum Granularity: Sendable, Equatable {
   case filter
   /// Output features of linear layers.
   case neuron
+  /// Heads of attentions.
+  case head
+  /// Residual branches: what is added to a shortcut.
+  case layer
 
   /// Whether units are removed from the graph, with all that depends on them, rather than masked.
   var isStructure: Bool {
     switch self {
-    case .channel, .filter, .neuron: true
+    case .channel, .filter, .neuron, .head, .layer: true
     default: false
     }
   }
@@ -30,9 +34,9 @@ enum Granularity: Sendable, Equatable {
   /// The share that a pattern removes by itself; nil where the caller decides.
   var ownShare: Double? { if case .pattern(let kept, let of) = self { 1 - Double(kept) / Double(of) } else { nil } }
 
-  static let names = ["weight", "vector", "kernel", "block", "n:m (as 2:4)", "channel", "filter", "neuron"]
+  static let names = ["weight", "vector", "kernel", "block", "n:m (as 2:4)", "channel", "filter", "neuron", "head", "layer"]
 
-  /// Reads `weight`, ..., `neuron`, or a pattern like `2:4`.
+  /// Reads `weight`, ..., `layer`, or a pattern like `2:4`.
   /// - Parameter block: rows and columns, which only `block` takes.
   init(_ text: String, block: [Int]?) throws {
     switch text {
@@ -49,14 +53,15 @@ enum Granularity: Sendable, Equatable {
           expected: "two positive numbers, like {16, 1}", got: block.map { "\($0)" } ?? "nothing")
       }
       self = .block(rows: block[0], columns: block[1])
-    case "head", "layer":
-      throw PareError(.unsupported, "prune: granularity '\(text)' is not there yet", argument: "granularity")
+    case "head": self = .head
+    case "layer": self = .layer
     default:
       let parts = text.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
       guard parts.count == 2, let kept = parts[0], let of = parts[1] else {
         throw PareError(
           .argument, "unknown granularity '\(text)'", argument: "granularity",
-          expected: Granularity.names.joined(separator: ", "), got: text)
+          expected: Granularity.names.joined(separator: ", "), got: text,
+          suggestion: Suggestion.didYouMean(text, among: Granularity.names))
       }
       guard kept > 0, kept < of, of <= 256 else {
         throw PareError(
@@ -95,7 +100,9 @@ struct UnitMap: Sendable {
         let row = index / positions / columns
         return ((row / height) * across + column / width) * positions + position
       }
-    case .filter, .neuron:
+    case .layer:
+      self.init(total) { _ in 0 }
+    case .filter, .neuron, .head:
       self.init(total) { $0 / max(total / max(rows, 1), 1) }
     case .channel:
       self.init(total) { $0 / max(positions, 1) % max(columns, 1) }

@@ -2,8 +2,8 @@ import PareKit
 
 /// Removes the least important weights or structures of a model.
 ///
-/// Structures (`filter`, `channel`, `neuron`) are cut out of the graph with everything coupled to them; the other
-/// granularities hold weights at 0. Whatever is held at 0 stays there in later training; with `physical` it is stored
+/// Structures (`filter`, `channel`, `neuron`, `head`) are cut out of the graph with everything coupled to them, residual
+/// branches (`layer`) are dropped; the other granularities hold weights at 0. Whatever is held at 0 stays there in later training; with `physical` it is stored
 /// sparse (CSR) where that takes fewer bytes than dense.
 public struct Prune: CompressionMethod {
   private let options: PruneOptions
@@ -64,7 +64,7 @@ public struct Prune: CompressionMethod {
       }
       let isLast = step == steps
       if fraction == 0, !isLast { continue }
-      let amounts = fraction == 1 ? options : try options.scaled(fraction, of: model.cost())
+      let amounts = fraction == 1 ? options : try options.scaled(fraction, of: model)
       let cut = try Cut(current, amounts, criterion, allocation, context)
       let before = current
       current = try cut.applied(to: current, isFinal: isLast)
@@ -111,7 +111,9 @@ private struct Cut {
         throw error.located(layer: layer.name)
       }
     }
-    if options.granularity.isStructure {
+    if options.granularity == .layer {
+      subject = try BranchSubject(model, views, options: options, score: score)
+    } else if options.granularity.isStructure {
       subject = try ChannelSubject(model, views, options: options, score: score)
     } else {
       subject = try WeightSubject(model, views, options: options, score: score)
@@ -130,10 +132,8 @@ private struct Cut {
     let subject = subject
     let cost: ([Int]) throws -> Double = { counts in
       guard case .budget(let budget)? = options.amount else { return 0 }
-      let cost = try subject.removing(selection.removed(counts), from: model, isFinal: true).cost()
-      // Weights that are held at 0 are parameters still; what a budget of parameters means is those that are left.
-      if budget.quantity == .parameters { return Double(min(cost.parameters, cost.nonzeros)) }
-      return Double(budget.quantity.value(of: cost))
+      let rest = try subject.removing(selection.removed(counts), from: model, isFinal: true)
+      return try budget.quantity.value(of: rest, options.table)
     }
     let counts: [Int]
     if let allocation {
@@ -165,20 +165,16 @@ private struct Cut {
     try subject.removing(removed, from: model, isFinal: isFinal)
   }
 
-  var items: [Plan.Item] {
-    zip(subject.targets, removed).map { target, flags in
-      // An n:m pattern has single weights as units, so flags and units agree for every granularity.
-      let count = flags.count { $0 }
-      return Plan.Item(
-        layer: target.name, action: subject.action(count, of: flags.count), removed: count, units: flags.count)
-    }
-  }
+  var items: [Plan.Item] { subject.items(removed) }
 
   /// Lists what was left alone, and holds the shrunk model against the masked one.
   func report(_ before: Model, _ after: Model, to context: Context) throws {
     for skip in subject.skipped { context.skip(skip.layer, skip.reason) }
     for (target, flags) in zip(subject.targets, removed) where !flags.contains(true) {
       context.skip(target.name, "nothing of it falls under the amount asked for")
+    }
+    if let branches = subject as? BranchSubject, !branches.isPhysical {
+      return try context.checkShrunk(masked: after, shrunk: branches.dropped(removed, from: before))
     }
     guard let channels = subject as? ChannelSubject, channels.isPhysical, try before.hash() != after.hash() else { return }
     try context.checkShrunk(

@@ -10,10 +10,12 @@ extension Prune {
       .number("threshold", optional: true, doc: "Units that score below this go"),
       .number("percentile", in: 0...100, optional: true, doc: "Units below this percentile of the scores go"),
       .table("budget", optional: true,
-        doc: "What may remain: {macs=}, {parameters=} or {bytes=}; up to 1 a share of the given model, above an amount"),
+        doc: "What may remain: {macs=}, {parameters=} or {bytes=}, up to 1 a share of the given model, above an amount; or {latency_ms=}"),
+      .string("table", default: "built-in",
+        doc: "Where a budget of latency_ms reads how long layers take: a table of calibrate(), by its hash"),
       .entry("criterion", kind: .criterion, default: "magnitude", doc: "How important a unit is"),
       .string("granularity", default: "weight",
-        doc: "weight, vector, kernel, block, n:m (as 2:4), channel (input), filter (output), neuron"),
+        doc: "weight, vector, kernel, block, n:m (as 2:4), channel (input), filter (output), neuron, head, layer (a residual branch)"),
       .list("block", optional: true, doc: "Output channels times input channels of a block, like {16, 1}"),
       .choice("scope", among: Scope.allCases.map(\.rawValue), default: "layer",
         doc: "layer: the same share in each; global: one ranking"),
@@ -50,6 +52,8 @@ struct PruneOptions: Sendable {
   var own: [String: Amount]
   var multiple: Int
   var isPhysical: Bool
+  /// What a budget of latency reads.
+  var table: BreakEvenTable
 
   init(_ arguments: Arguments) throws {
     let names = ["sparsity", "threshold", "percentile", "budget"]
@@ -81,6 +85,7 @@ struct PruneOptions: Sendable {
     aggregation = try Aggregation(rawValue: arguments.string("aggregate")) ?? .sum
     multiple = try arguments.integer("round_to")
     isPhysical = try arguments.boolean("physical")
+    table = try BreakEvenTable.load(arguments.string("table"))
     keep = Set(try arguments.strings("keep"))
     own = try layers.map(Self.amounts) ?? [:]
   }
@@ -111,26 +116,27 @@ struct PruneOptions: Sendable {
     return result
   }
 
-  /// The same amounts at an earlier point of a schedule. Only a budget asks for the cost of the whole model.
-  func scaled(_ fraction: Double, of whole: @autoclosure () throws -> Cost) throws -> PruneOptions {
+  /// The same amounts at an earlier point of a schedule. Only a budget asks for what the whole model takes.
+  func scaled(_ fraction: Double, of model: Model) throws -> PruneOptions {
     var options = self
-    options.amount = try amount?.scaled(fraction, of: whole())
-    options.own = try own.mapValues { try $0.scaled(fraction, of: whole()) }
+    let whole: (Budget.Quantity) throws -> Double = { try $0.value(of: model, table) }
+    options.amount = try amount?.scaled(fraction, of: whole)
+    options.own = try own.mapValues { try $0.scaled(fraction, of: whole) }
     return options
   }
 }
 
 extension Amount {
-  func scaled(_ fraction: Double, of whole: @autoclosure () throws -> Cost) throws -> Amount {
+  func scaled(_ fraction: Double, of whole: (Budget.Quantity) throws -> Double) throws -> Amount {
     switch self {
     case .sparsity(let ratio): return .sparsity(ratio * fraction)
     case .threshold(let limit): return .threshold(limit * fraction)
     case .percentile(let percent): return .percentile(percent * fraction)
     case .budget(var budget):
       // As an absolute amount, since the model that the share is of gets smaller on the way.
-      let total = try Double(budget.quantity.value(of: whole()))
-      let final = budget.limit <= 1 ? budget.limit * total : budget.limit
-      budget.limit = max(total - (total - final) * fraction, 1.000001)
+      let total = try whole(budget.quantity)
+      let limit = total - (total - budget.allowed(of: total)) * fraction
+      budget.limit = budget.quantity == .latency ? limit : max(limit, 1.000001)
       return .budget(budget)
     }
   }
@@ -141,11 +147,8 @@ extension Budget {
     let names = Quantity.allCases.map(\.rawValue)
     guard table.items.isEmpty, table.named.count == 1, let field = table.named.first else {
       throw PareError(
-        .argument, "prune", argument: "budget", expected: "one of {macs=}, {parameters=}, {bytes=}",
+        .argument, "prune", argument: "budget", expected: "one of {macs=}, {parameters=}, {bytes=}, {latency_ms=}",
         got: table.named.isEmpty ? "an empty table" : table.named.map(\.name).joined(separator: " and "))
-    }
-    if field.name == "latency_ms" {
-      throw PareError(.unsupported, "prune: a budget of latency_ms is not there yet", argument: "budget")
     }
     guard let quantity = Quantity(rawValue: field.name) else {
       throw PareError(
@@ -161,12 +164,21 @@ extension Budget {
   }
 }
 
+extension Budget {
+  /// An amount of the quantity, in words.
+  func text(_ amount: Double) -> String { quantity == .latency ? "\((amount * 1e6).rounded() / 1e6) ms" : "\(Int(amount))" }
+}
+
 extension Budget.Quantity {
-  func value(of cost: Cost) -> Int {
+  /// What a model takes of it; milliseconds as the table says.
+  func value(of model: Model, _ table: BreakEvenTable) throws -> Double {
     switch self {
-    case .macs: cost.macs
-    case .parameters: cost.parameters
-    case .bytes: cost.bytes
+    case .macs: Double(try model.cost().macs)
+    case .bytes: Double(try model.cost().bytes)
+    case .latency: try table.milliseconds(of: model)
+    case .parameters:
+      // Weights that are held at 0 are parameters still; what a budget of parameters means is those that are left.
+      try { Double(min($0.parameters, $0.nonzeros)) }(model.cost())
     }
   }
 }

@@ -12,14 +12,14 @@ enum Amount: Sendable {
   case budget(Budget)
 }
 
-/// What may remain: up to 1 a share of the given model, above 1 an absolute amount.
+/// What may remain: up to 1 a share of the given model, above 1 an absolute amount; milliseconds are absolute.
 struct Budget: Sendable {
-  enum Quantity: String, Sendable, CaseIterable { case macs, parameters, bytes }
+  enum Quantity: String, Sendable, CaseIterable { case macs, parameters, bytes, latency = "latency_ms" }
   var quantity: Quantity
   var limit: Double
 
   /// The absolute amount that may remain of `total`.
-  func allowed(of total: Int) -> Double { limit <= 1 ? limit * Double(total) : limit }
+  func allowed(of total: Double) -> Double { limit <= 1 && quantity != .latency ? limit * total : limit }
 }
 
 /// Whether each target gives the same share, or all are ranked together.
@@ -136,8 +136,7 @@ struct Selection {
     let isEnough: ([Int]) throws -> Bool
     switch amount {
     case .budget(let budget):
-      let whole = try cost(targets.map { $0.gone.count { $0 } })
-      let limit = budget.limit <= 1 ? budget.limit * whole : budget.limit
+      let limit = budget.allowed(of: try cost(targets.map { $0.gone.count { $0 } }))
       isEnough = { try cost($0) <= limit }
     case .sparsity(let ratio):
       let asked = Int((ratio * Double(open.reduce(0) { $0 + targets[$1].scores.count })).rounded())
@@ -227,15 +226,14 @@ struct Selection {
       let prefix = tally(order.prefix(length))
       return targets.indices.map { targets[$0].clamped(base[$0] + prefix[$0]) }
     }
-    let whole = try cost(targets.map { $0.gone.count { $0 } })
-    let limit = budget.limit <= 1 ? budget.limit * whole : budget.limit
+    let limit = budget.allowed(of: try cost(targets.map { $0.gone.count { $0 } }))
     var low = 0
     var high = order.count
     let least = try cost(counts(high))
     guard least <= limit else {
       throw PareError(
         .notReached, "the \(budget.quantity.rawValue) budget cannot be met without emptying a layer",
-        argument: "budget", expected: "at most \(Int(limit))", got: "\(Int(least)) at best")
+        argument: "budget", expected: "at most \(budget.text(limit))", got: "\(budget.text(least)) at best")
     }
     while low < high {
       try Interrupt.check()

@@ -10,6 +10,18 @@ protocol PruningSubject {
   func removing(_ flags: [[Bool]], from model: Model, isFinal: Bool) throws -> Model
   /// What happens to a target, in words.
   func action(_ removed: Int, of total: Int) -> String
+  /// What a plan lists.
+  func items(_ flags: [[Bool]]) -> [Plan.Item]
+}
+
+extension PruningSubject {
+  func items(_ flags: [[Bool]]) -> [Plan.Item] {
+    zip(targets, flags).map { target, flags in
+      // An n:m pattern has single weights as units, so flags and units agree for every granularity.
+      let count = flags.count { $0 }
+      return Plan.Item(layer: target.name, action: action(count, of: flags.count), removed: count, units: flags.count)
+    }
+  }
 }
 
 /// Weights, and groups of weights, that are masked.
@@ -74,8 +86,10 @@ struct WeightSubject: PruningSubject {
       let shape = view.weight.shape
       let mask = try Tensor(maps[index].spread(flags[index]).map { !$0 }, shape: shape)
       let masked = try result.parameter(named: view.weightName).value.masked(view.stored(mask))
+      var pattern: (kept: Int, of: Int, axis: Int)?
+      if case .pattern(let kept, let of) = options.granularity { pattern = (kept, of, view.isTransposed ? 0 : 1) }
       result.parameters[view.weightName]?.value =
-        isFinal && options.isPhysical ? try masked.smallest() : masked
+        isFinal && options.isPhysical ? try masked.smallest(pattern) : masked
     }
     return result
   }
@@ -143,6 +157,7 @@ struct ChannelSubject: PruningSubject {
     let linear = members.allSatisfy { ["Gemm", "MatMul"].contains($0.op) }
     switch options.granularity {
     case .filter where linear && !isNamed: return "its outputs are neurons, not filters; granularity=\"neuron\" takes them"
+    case .head where !group.isHeads: return "its outputs are no heads of an attention"
     case .neuron where !linear && !isNamed: return "its outputs are filters, not neurons; granularity=\"filter\" takes them"
     default: return nil
     }
@@ -216,7 +231,7 @@ struct ChannelSubject: PruningSubject {
   }
 }
 
-private func scoreShape(_ score: Tensor, _ view: LayerView) -> PareError {
+func scoreShape(_ score: Tensor, _ view: LayerView) -> PareError {
   PareError(
     .shape, "the criterion's score of layer '\(view.name)'", expected: "\(Array(view.weight.shape)) or [\(view.units)]",
     got: "\(Array(score.shape))", layer: view.name)
@@ -235,6 +250,8 @@ extension Granularity {
     case .channel: "channels"
     case .filter: "filters"
     case .neuron: "neurons"
+    case .head: "heads"
+    case .layer: "residual branches"
     }
   }
 

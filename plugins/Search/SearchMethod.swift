@@ -13,9 +13,10 @@ public struct LayerSearch: FrontMethod {
       ParameterSpec(
         name: "space", type: .table, default: "filters+bits", choices: LayerSpace.words,
         doc: "What is chosen for each layer; or choices by LAYER.ratio, LAYER.bits, LAYER.rank"),
-      .list("objectives", default: ["accuracy", "bytes"], doc: "accuracy, bytes, macs, parameters"),
+      .list("objectives", default: ["accuracy", "bytes"], doc: "accuracy, bytes, macs, parameters, latency_ms"),
       .table("budget", optional: true,
-        doc: "{bytes=}, {macs=}, {parameters=}: up to 1 a share of the given model, above an amount"),
+        doc: "{bytes=}, {macs=}, {parameters=}: up to 1 a share of the given model, above an amount; {latency_ms=}"),
+      .string("table", default: "built-in", doc: "Where latency_ms is read: a table of calibrate(), by its hash"),
       .entry("strategy", kind: .strategy, default: "evolution", doc: "Which candidate next"),
       .integer("evaluations", default: 50, in: 1..., doc: "Candidates that are measured"),
       .entry("proxy", kind: .proxy, optional: true, doc: "Picks, of several proposals, the one that is trained and measured"),
@@ -35,8 +36,10 @@ public struct LayerSearch: FrontMethod {
   private let proxy: (any Proxy)?
   private let proposals: Int
   private let evaluations: Int
+  /// What latencies are read from.
+  private let table: BreakEvenTable
 
-  private static let known = ["accuracy", "bytes", "macs", "parameters"]
+  private static let known = ["accuracy", "bytes", "macs", "parameters", "latency_ms"]
 
   /// Reads what `entry` declares.
   ///
@@ -57,13 +60,10 @@ public struct LayerSearch: FrontMethod {
     }
     var budget: [String: Double] = [:]
     for (name, value) in try arguments.optionalTable("budget")?.fields ?? [:] {
-      if name == "latency_ms" {
-        throw PareError(.unsupported, "search: a budget of latency_ms is not there yet", argument: "budget")
-      }
       guard Self.known.dropFirst().contains(name), let limit = value.asNumber, limit > 0 else {
         throw PareError(
           .argument, "search: the budget '\(name)'", argument: "budget",
-          expected: "a number above 0 for bytes, macs or parameters", got: value.brief)
+          expected: "a number above 0 for bytes, macs, parameters or latency_ms", got: value.brief)
       }
       budget[name] = limit
     }
@@ -75,6 +75,7 @@ public struct LayerSearch: FrontMethod {
       throw PareError(.argument, "search: proposals are for a proxy", argument: "proposals", expected: "proxy beside it")
     }
     evaluations = try arguments.integer("evaluations")
+    table = try BreakEvenTable.load(arguments.string("table"))
   }
 
   /// Searches, publishes the front, and returns the most accurate candidate within the budget.
@@ -116,7 +117,7 @@ public struct LayerSearch: FrontMethod {
         model: made, candidate: choices,
         values: [
           "accuracy": try context.evaluate(made).accuracy, "bytes": Double(cost.bytes), "macs": Double(cost.macs),
-          "parameters": Double(cost.parameters),
+          "parameters": Double(cost.parameters), "latency_ms": try table.milliseconds(of: made),
         ])
       let violation = limits.reduce(0) { $0 + max(0, (point.values[$1.key] ?? 0) / $1.value - 1) }
       var told = point.values.filter { objectives.contains($0.key) }
@@ -157,7 +158,7 @@ public struct LayerSearch: FrontMethod {
   private func absolute(_ budget: [String: Double], of cost: Cost) throws -> [String: Double] {
     let whole = ["bytes": cost.bytes, "macs": cost.macs, "parameters": cost.parameters]
     return Dictionary(uniqueKeysWithValues: budget.map { name, limit in
-      (name, limit <= 1 ? limit * Double(whole[name] ?? 0) : limit)
+      (name, limit <= 1 && name != "latency_ms" ? limit * Double(whole[name] ?? 0) : limit)
     })
   }
 

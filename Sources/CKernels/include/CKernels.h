@@ -42,10 +42,11 @@ int32_t pare_allowed_processors(void);
 // Bidiagonal.c: a = Q B P' for an m x n matrix in columns, m >= n, entries of at most about 1. d, e: diagonal and upper
 // diagonal of B. The columns of a become those of the reflectors I - tau x x' of Q, columns of v those of P, zeros and
 // the leading one written out. lda: a multiple of 16 from m, the entries from m on zero. work: 2 lda + ldv + threads lda.
+// One call makes columns from..<to; calls follow each other from 0 to n with the same arguments.
 void pare_bidiagonalize_f32(float *a, intptr_t lda, intptr_t m, intptr_t n, float *d, float *e, float *tau_left,
-                            float *tau_right, float *v, intptr_t ldv, float *work, int32_t threads);
+                            float *tau_right, float *v, intptr_t ldv, float *work, intptr_t from, intptr_t to, int32_t threads);
 void pare_bidiagonalize_f64(double *a, intptr_t lda, intptr_t m, intptr_t n, double *d, double *e, double *tau_left,
-                            double *tau_right, double *v, intptr_t ldv, double *work, int32_t threads);
+                            double *tau_right, double *v, intptr_t ldv, double *work, intptr_t from, intptr_t to, int32_t threads);
 
 // Order.c: n below 2^32. -0 equals 0 (a sort of values alone puts it before 0), NaN comes last in both directions, equal
 // elements keep their order. The same results for every number of threads.

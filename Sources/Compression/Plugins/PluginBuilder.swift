@@ -84,7 +84,7 @@ public enum PluginBuilder {
     try run(toolchain.clang, ["-c", "-O2", "-fPIC", "-I", toolchain.headers, stampSource, "-o", stampObject], sources[0])
     var arguments = [
       "-O", "-swift-version", "6", "-parse-as-library", "-emit-library", "-module-name", stamp.module,
-      "-I", toolchain.modules, "-module-cache-path", "\(PluginFiles.folder(of: library))/modules",
+      "-I", toolchain.modules, "-module-cache-path", toolchain.moduleCache ?? "\(PluginFiles.folder(of: library))/modules",
     ]
     for map in toolchain.moduleMaps { arguments += ["-Xcc", "-fmodule-map-file=\(map)"] }
     // The core's symbols stay undefined: they are found in the executable, so that there is one registry.

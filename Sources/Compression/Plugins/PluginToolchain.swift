@@ -13,6 +13,8 @@ public struct PluginToolchain: Sendable {
   public var moduleMaps: [String]
   /// The folder of `CPluginABI.h`.
   public var headers: String
+  /// In a checkout, where the build keeps the modules of the system, compiled: a first plugin need not do that again.
+  public var moduleCache: String?
 
   /// Finds them: modules beside the executable in a checkout, in `PREFIX/lib/pare` after installation.
   ///
@@ -35,7 +37,8 @@ public struct PluginToolchain: Sendable {
         suggestion: "run `pare` from its checkout, or after `make install`")
     }
     return PluginToolchain(
-      swiftc: swiftc, clang: clang, modules: found.modules, moduleMaps: found.maps, headers: found.headers)
+      swiftc: swiftc, clang: clang, modules: found.modules, moduleMaps: found.maps, headers: found.headers,
+      moduleCache: ["\(folder)/ModuleCache"].first { PluginFiles.isFolder($0) && access($0, W_OK) == 0 })
   }
 
   private typealias Found = (modules: String, maps: [String], headers: String)

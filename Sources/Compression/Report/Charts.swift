@@ -82,6 +82,8 @@ enum Chart {
       let share = Double(step) / 2, position = xs.low + (xs.high - xs.low) * share
       let x = logarithmicX ? pow(10, position) : position
       let anchor = step == 0 ? "start" : step == 2 ? "end" : "middle"
+      // Two epochs have none in the middle.
+      if step == 1, [xs.low, xs.high].contains(where: { xText(logarithmicX ? pow(10, $0) : $0) == xText(x) }) { continue }
       body += text(xText(x), x: left + share * (width - left - right), y: height - bottom + 16, anchor: anchor, style: "tick")
     }
     body += text(xName, x: (left + width - right) / 2, y: height - 6, anchor: "middle", style: "tick")

@@ -56,7 +56,7 @@ extension CompressionResult: CustomStringConvertible {
     if runs.count > 1 {
       text += "\n\n\(runs.count) runs (seeds \(seed)...\(seed &+ UInt64(runs.count - 1))), mean ± 95% interval:"
       for name in knownFigures {
-        if let spread = spread(of: name) { text += "\n  \(name): \(spread.text(name))" }
+        if let spread = spread(of: name) { text += "\n  \(name == "median_ms" ? "median" : name): \(spread.text(name))" }
       }
     }
     for step in steps where !step.skipped.isEmpty {

@@ -3,16 +3,38 @@ import Support
 
 /// Zstandard frames (RFC 8878) through libzstd.
 package enum Zstandard {
-  /// Returns `bytes` compressed; the same bytes give the same result with the same libzstd.
+  /// Bytes handed to libzstd between two looks at whether to stop.
+  private static let stretch = 1 << 19
+
+  /// Returns `bytes` compressed into one frame that tells its size; the same bytes give the same result with the same
+  /// libzstd.
+  ///
+  /// - Throws: `interrupted` between stretches, `memory`.
   package static func compress(_ bytes: UnsafeRawBufferPointer, level: Int32) throws -> [UInt8] {
+    guard let context = ZSTD_createCCtx() else { throw PareError(.memory, "zstd has no memory to compress with") }
+    defer { ZSTD_freeCCtx(context) }
+    try check(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level))
+    try check(ZSTD_CCtx_setPledgedSrcSize(context, UInt64(bytes.count)))
     let bound = ZSTD_compressBound(bytes.count)
-    var written = 0
-    let result = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
-      written = ZSTD_compress(buffer.baseAddress, bound, bytes.baseAddress, bytes.count, level)
-      count = ZSTD_isError(written) == 0 ? written : 0
+    return try [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+      var output = ZSTD_outBuffer(dst: buffer.baseAddress, size: bound, pos: 0)
+      var input = ZSTD_inBuffer(src: bytes.baseAddress, size: 0, pos: 0)
+      var isWritten = false
+      while !isWritten {
+        try Interrupt.check()
+        input.size = min(bytes.count, input.pos + stretch)
+        let isLast = input.size == bytes.count
+        let left = try check(ZSTD_compressStream2(context, &output, &input, isLast ? ZSTD_e_end : ZSTD_e_continue))
+        isWritten = isLast && left == 0
+      }
+      count = output.pos
     }
-    guard ZSTD_isError(written) == 0 else {
-      throw PareError(.internal, "zstd cannot compress: \(String(cString: ZSTD_getErrorName(written)))")
+  }
+
+  @discardableResult
+  private static func check(_ result: Int) throws -> Int {
+    guard ZSTD_isError(result) == 0 else {
+      throw PareError(.internal, "zstd cannot compress: \(String(cString: ZSTD_getErrorName(result)))")
     }
     return result
   }

@@ -63,19 +63,14 @@ extension ImageSets {
     let images = try Tensor(shape, .u8) { bytes in
       let each = 3 * height * width
       guard let target = bytes.bindMemory(to: UInt8.self).baseAddress else { return }
-      let failure = FirstFailure(files.count)
       // Each image goes to a place of its own.
       let place = Place(start: target)
-      Compute.parallel(files.count, grain: 1) { part in
-        for index in part where !failure.isEarlier(than: index) {
-          do {
-            try Interrupt.check()
-            let image = try ImageFile.decode(files[index])
-            image.resized(height: height, width: width, into: place.start + index * each)
-          } catch { failure.note(index, error) }
+      try Compute.parallel(files.count, grain: 1) { part in
+        for index in part {
+          let image = try ImageFile.decode(files[index])
+          image.resized(height: height, width: width, into: place.start + index * each)
         }
       }
-      try failure.rethrow()
     }
     return RawSplit(images: images, labels: try Tensor(labels, shape: Shape([labels.count])))
   }

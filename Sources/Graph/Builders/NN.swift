@@ -23,18 +23,40 @@ public enum NN {
   public static func graph(
     input: [Int]? = nil, dtype: DType = .f32, seed: UInt64 = 0, _ body: (GraphValue) throws -> GraphValue
   ) throws -> Model {
+    try wired(input: input, dtype: dtype, seed: seed) { [try body($0[0])] }
+  }
+
+  /// Returns the model that `body` wires of one input, with as many outputs as it returns.
+  package static func wired(
+    input: [Int]?, dtype: DType = .f32, seed: UInt64 = 0, _ body: ([GraphValue]) throws -> [GraphValue]
+  ) throws -> Model {
     let builder = GraphBuilder(seed: seed)
-    let end = try body(builder.input(inputName))
-    return try builder.model(inputs: [inputPort(input, dtype)], outputs: [end])
+    return try builder.model(inputs: [inputPort(input, dtype)], outputs: body([builder.input(inputName)]))
+  }
+
+  /// Returns the model that `body` wires of several inputs, with as many outputs as it returns.
+  ///
+  /// - Parameter inputs: names, each with its sizes without the batch.
+  /// - Throws: `argument` for no inputs, names that are not different, or no outputs.
+  public static func graph(
+    inputs: [(name: String, sizes: [Int])], dtype: DType = .f32, seed: UInt64 = 0, _ body: ([GraphValue]) throws -> [GraphValue]
+  ) throws -> Model {
+    guard !inputs.isEmpty, Set(inputs.map(\.name)).count == inputs.count, inputs.allSatisfy({ !$0.name.isEmpty }) else {
+      throw PareError(.argument, "the inputs of a graph", argument: "input", expected: "different names, at least one")
+    }
+    let builder = GraphBuilder(seed: seed)
+    let ends = try body(inputs.map { builder.input($0.name) })
+    guard !ends.isEmpty else { throw PareError(.argument, "a graph without outputs", expected: "at least one value") }
+    return try builder.model(inputs: inputs.map { try inputPort($0.sizes, dtype, name: $0.name) }, outputs: ends)
   }
 
   static let inputName = "input"
 
-  static func inputPort(_ sizes: [Int]?, _ dtype: DType = .f32) throws -> Port {
+  static func inputPort(_ sizes: [Int]?, _ dtype: DType = .f32, name: String = inputName) throws -> Port {
     if let sizes, let wrong = sizes.first(where: { $0 < 1 }) {
       throw PareError(.argument, "sizes of the input", argument: "input", expected: "1 or more", got: "\(wrong)")
     }
-    return Port(inputName, ValueType(dtype, sizes.map { [.symbol("N")] + $0.map { .fixed($0) } }))
+    return Port(name, ValueType(dtype, sizes.map { [.symbol("N")] + $0.map { .fixed($0) } }))
   }
 
   // MARK: Layers with weights

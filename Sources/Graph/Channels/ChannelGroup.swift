@@ -81,6 +81,8 @@ public struct ChannelGroup: Sendable, CustomStringConvertible {
   public let carriers: [Coupling]
   /// Why no channel of the group can be removed; nil when they can.
   public let blocked: String?
+  /// Whether the units are heads of an attention: rows of its softmax lie side by side along them.
+  public internal(set) var isHeads = false
 
   /// The layers that make the channels, each once, in graph order.
   public var layers: [String] { producers.map(\.layer).uniqued() }

@@ -46,7 +46,23 @@ extension Model {
     }
     // Once more in the order of the graph, so that the reasons are those that stand first.
     var result = try pass.applied(to: ChannelSolver(scope: pass.scope), Array(nodes.indices), choices, withEnds: true)
-    return result.groups(parameters: names)
+    return try markingHeads(result.groups(parameters: names))
+  }
+
+  /// A softmax over its last axis, of values that carry the units along another, is that of an attention.
+  private func markingHeads(_ groups: [ChannelGroup]) throws -> [ChannelGroup] {
+    var axes: [String: Int] = [:]
+    for node in nodes where node.op == "Softmax" { axes[node.outputs[0]] = try node.int("axis", default: -1) }
+    guard !axes.isEmpty else { return groups }
+    let types = try shapes()
+    return groups.map { group in
+      var group = group
+      group.isHeads = group.units.first?.values.contains { value in
+        guard let axis = axes[value.name], let rank = types[value.name]?.shape?.count else { return false }
+        return (axis == -1 || axis == rank - 1) && value.axis < rank - 2
+      } ?? false
+      return group
+    }
   }
 
   /// Bounds the time that searching takes: nodes looked at again.
@@ -99,6 +115,7 @@ private struct ChannelPass {
     _ node: Node, _ model: Model, _ types: [String: ValueType], _ names: Set<String>, _ constants: [String: [Int]],
     _ choices: [ChannelChoice: Int], isCoarse: Bool, _ solver: consuming ChannelSolver
   ) throws -> ChannelSolver {
+    try Interrupt.check()
     let op = try OperatorRegistry.find(for: node, opset: model.opset)
     var flow = ChannelFlow(
       node, types: types, parameters: names, constants: constants, opset: model.opset, choices: choices, isCoarse: isCoarse, solver: consume solver)

@@ -52,7 +52,7 @@ extension Model {
   }
 
   /// The multiply-accumulates of each node at batch 1.
-  func nodeMacs() throws -> [Int] {
+  package func nodeMacs() throws -> [Int] {
     try requireInputShape(for: "counting multiply-accumulates")
     let types = try shapes(batch: 1)
     return try nodes.map { node in

@@ -38,6 +38,8 @@ extension Model {
 /// Feeds a hash with length-prefixed fields, so that no two contents give the same bytes.
 private struct CanonicalWriter {
   private var hash = SHA256()
+  /// Bytes taken in between two looks at whether to stop.
+  private static let stretch = 1 << 23
 
   mutating func add(_ fields: String...) { for field in fields { hash.update("\(field.utf8.count):\(field)") } }
 
@@ -56,7 +58,12 @@ private struct CanonicalWriter {
 
   mutating func add(_ tensor: Tensor) throws {
     add(tensor.dtype.name, "\(tensor.shape.dimensions)")
-    try tensor.withBytes { hash.update($0) }
+    try tensor.withBytes { bytes in
+      for start in stride(from: 0, to: bytes.count, by: Self.stretch) {
+        try Interrupt.check()
+        hash.update(UnsafeRawBufferPointer(rebasing: bytes[start..<min(bytes.count, start + Self.stretch)]))
+      }
+    }
   }
 
   var digest: String { hash.hex }

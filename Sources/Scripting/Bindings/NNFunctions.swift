@@ -272,23 +272,12 @@ enum NNFunctions {
         "nn.sequential", options: [input, seed], style: .table, "A model of layers in a row",
         example: "nn.sequential{ nn.flatten(), nn.linear{in_features=64, out_features=10}, input={1,8,8}, seed=0 }", sequential),
       Function(
-        "nn.graph", [.function("f", doc: "function(x) return y end")], options: [input, seed], "A model of any wiring",
-        example: "nn.graph(function(x) return nn.relu()(x) + x end, {input={3,8,8}})"
-      ) { call in
-        let body = try call.function(1)
-        let (options, raw) = try call.options(raw: ["input"])
-        let state = call.state
-        return try call.push(
-          NN.graph(input: sizes(raw["input"], "nn.graph"), seed: UInt64(options.integer("seed"))) { x in
-            let results = try state.call(body, [state.value(object: GraphValueHandle(x))])
-            guard case .object(let object)? = results.first, let handle = try object.object(as: GraphValueHandle.self) else {
-              throw PareError(
-                .argument, "nn.graph: the function returned no graph value", argument: "f", expected: "a graph value",
-                got: results.first?.typeName ?? "nothing")
-            }
-            return handle.value
-          })
-      },
+        "nn.graph",
+        [.function("f", doc: "function(x) return y end; several inputs are several arguments, several results several outputs")],
+        options: [
+          .list("input", optional: true,
+            doc: "Sizes without the batch; of several inputs a list of those, or a table by name in the order of names"), seed,
+        ], "A model of any wiring", example: "nn.graph(function(x) return nn.relu()(x) + x end, {input={3,8,8}})", graph),
       Function("nn.lenet5", options: [.integer("classes", default: 10, in: 1...), seed], style: .table, "LeNet-5 on 28x28") { call in
         let options = try call.options()
         return try call.push(NN.lenet5(classes: options.integer("classes"), seed: UInt64(options.integer("seed"))))
@@ -313,6 +302,46 @@ enum NNFunctions {
             width: options.optionalInteger("width"), seed: UInt64(options.integer("seed"))))
       },
     ] + architectures + text
+  }
+
+  private static func graph(_ call: Call) throws -> Int {
+    let body = try call.function(1)
+    let (options, raw) = try call.options(raw: ["input"])
+    let state = call.state
+    func wired(_ inputs: [GraphValue]) throws -> [GraphValue] {
+      let results = try state.call(body, inputs.map { try state.value(object: GraphValueHandle($0)) })
+      guard !results.isEmpty else { throw graphResult(nil) }
+      return try results.map { result in
+        guard case .object(let object) = result, let handle = try object.object(as: GraphValueHandle.self) else {
+          throw graphResult(result)
+        }
+        return handle.value
+      }
+    }
+    let seed = UInt64(try options.integer("seed"))
+    if let inputs = try severalInputs(raw["input"]) { return try call.push(NN.graph(inputs: inputs, seed: seed, wired)) }
+    return try call.push(NN.wired(input: sizes(raw["input"], "nn.graph"), seed: seed, wired))
+  }
+
+  private static func graphResult(_ got: LuaValue?) -> PareError {
+    PareError(
+      .argument, "nn.graph: the function returned no graph value", argument: "f", expected: "a graph value",
+      got: got?.typeName ?? "nothing")
+  }
+
+  /// The inputs of `input={{3,8,8}, {10}}` (called input1, input2) or `input={image={3,8,8}, text={10}}`; nil where it
+  /// gives the sizes of one.
+  private static func severalInputs(_ value: LuaValue?) throws -> [(name: String, sizes: [Int])]? {
+    guard case .table(let table)? = value else { return nil }
+    let list = try table.list, fields = try table.fields
+    if fields.isEmpty {
+      guard case .table? = list.first else { return nil }
+      return try list.enumerated().map { ("input\($0 + 1)", try sizes($1, "nn.graph: input \($0 + 1)") ?? []) }
+    }
+    guard list.isEmpty else {
+      throw PareError(.argument, "nn.graph: input", argument: "input", expected: "sizes, a list of sizes, or sizes by name", got: "a mixture")
+    }
+    return try fields.map { ($0.key, try sizes($0.value, "nn.graph: input '\($0.key)'") ?? []) }
   }
 
   private static func sequential(_ call: Call) throws -> Int {

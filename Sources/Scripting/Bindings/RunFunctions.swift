@@ -150,7 +150,16 @@ enum RunFunctions {
             "\(row.id)", row.started, row.status, row.dataName ?? "-", change("accuracy", Figures.percent), change("bytes", Figures.bytes),
             row.seconds.map { Figures.fixed($0, 1) } ?? "-", recipe.count > 60 ? recipe.prefix(57) + "..." : recipe,
           ]
-        })
+        }, text: [1, 2, 3, 7])
+  }
+
+  /// A recorded value as a script writes it.
+  private static func written(_ value: LedgerValue) -> String {
+    switch value {
+    case .table(let fields): "{" + fields.sorted { $0.key < $1.key }.map { "\($0.key)=\(written($0.value))" }.joined(separator: ", ") + "}"
+    case .list(let items): "{" + items.map(written).joined(separator: ", ") + "}"
+    default: value.json
+    }
   }
 
   /// One column for each run: what it was, and its figures with their change.
@@ -171,8 +180,7 @@ enum RunFunctions {
     for index in 0..<(rows.map(\.methods.count).max() ?? 0) {
       add("step \(index + 1)") { row in
         guard case .list(let steps) = row.steps, steps.indices.contains(index), case .table(let step) = steps[index] else { return "" }
-        let arguments = step["arguments"].map(\.json) ?? ""
-        let text = (index < row.methods.count ? row.methods[index] : "") + arguments.replacing("\"", with: "")
+        let text = (index < row.methods.count ? row.methods[index] : "") + (step["arguments"].map(written) ?? "")
         return text.count > 44 ? String(text.prefix(41)) + "..." : text
       }
     }

@@ -124,14 +124,15 @@ enum Text {
   }
 
   /// Rows in aligned columns: the first to the left, numbers to the right.
-  static func columns(_ rows: [[String]]) -> String {
+  /// - Parameter text: columns, beside the first, that are words and not figures, and so stand to the left.
+  static func columns(_ rows: [[String]], text: Set<Int> = []) -> String {
     let count = rows.map(\.count).max() ?? 0
     let widths = (0..<count).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
     return rows.map { row in
       var line = ""
       for (column, cell) in row.enumerated() {
         let padding = String(repeating: " ", count: widths[column] - cell.count)
-        line += column == 0 ? cell + padding : "  " + padding + cell
+        line += column == 0 ? cell + padding : "  " + (text.contains(column) ? cell + padding : padding + cell)
       }
       while line.hasSuffix(" ") { line.removeLast() }
       return line

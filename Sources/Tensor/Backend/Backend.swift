@@ -20,7 +20,7 @@ package protocol Backend: Sendable {
   func select(_ condition: Tensor, _ a: Tensor, _ b: Tensor, _ shape: Shape) throws -> Tensor
   func convert(_ x: Tensor, to dtype: DType) throws -> Tensor
   /// Copies `x` into `target`, which has its shape and dtype and is uniquely owned.
-  func copy(_ x: Tensor, into target: Tensor)
+  func copy(_ x: Tensor, into target: Tensor) throws
 
   /// Reduces the marked axes to size 1.
   func reduce(_ op: Reduction, _ x: Tensor, axes: [Bool]) throws -> Tensor

@@ -88,7 +88,7 @@ enum BLAS {
     // Small products of a batch are shared out whole, large ones each run on all threads.
     let operations = batches.m * batches.n * batches.k
     if operations < 1 << 22 {
-      Compute.parallel(batches.count, grain: max(1, (1 << 16) / operations)) { for batch in $0 { run(batch) } }
+      try Compute.parallel(batches.count, grain: max(1, (1 << 16) / operations)) { for batch in $0 { run(batch) } }
     } else {
       for batch in 0..<batches.count { run(batch) }
     }

@@ -111,7 +111,7 @@ extension CPUBackend {
     let nest = LoopNest(
       shape, layout, c.broadcastLayout(shape), a.broadcastLayout(shape), b.broadcastLayout(shape))
     let (s, t, u) = (nest.inner(1), nest.inner(2), nest.inner(3))
-    nest.forEachRow { n, o, i, j, k in
+    try nest.forEachRow { n, o, i, j, k in
       pare_select(r + o * size, m.row(i, stride: s), p.row(j, stride: t), q.row(k, stride: u), n)
     }
     withExtendedLifetime((a, b, c)) {}
@@ -130,7 +130,7 @@ extension CPUBackend {
     if x.isDense {
       let out = try Tensor.empty(x.shape, dtype, layout: x.layout)
       let r = out.address
-      Compute.parallel(x.count, grain: LoopNest.grain) { part in
+      try Compute.parallel(x.count, grain: LoopNest.grain) { part in
         body(r + part.lowerBound * size, source.row(part.lowerBound), part.count)
       }
       return out
@@ -139,7 +139,7 @@ extension CPUBackend {
     let r = out.address
     let nest = LoopNest(x.shape, out.layout, x.layout)
     let stride = nest.inner(1)
-    nest.forEachRow { n, o, i, _, _ in body(r + o * size, source.row(i, stride: stride), n) }
+    try nest.forEachRow { n, o, i, _, _ in body(r + o * size, source.row(i, stride: stride), n) }
     return out
   }
 
@@ -153,7 +153,7 @@ extension CPUBackend {
     if a.shape == shape, b.shape == shape, Tensor.isSame(a.layout, b.layout, shape), a.isDense {
       let out = try Tensor.empty(shape, dtype, layout: a.layout)
       let (p, q, r) = (Operand(a), Operand(b), out.address)
-      Compute.parallel(shape.count, grain: LoopNest.grain) { part in
+      try Compute.parallel(shape.count, grain: LoopNest.grain) { part in
         let i = part.lowerBound
         body(r + i * size, p.row(i), q.row(i), part.count)
       }
@@ -165,7 +165,7 @@ extension CPUBackend {
     let (p, q, r) = (Operand(a), Operand(b), out.address)
     let nest = LoopNest(shape, layout, a.broadcastLayout(shape), b.broadcastLayout(shape))
     let (s, t) = (nest.inner(1), nest.inner(2))
-    nest.forEachRow { n, o, i, j, _ in body(r + o * size, p.row(i, stride: s), q.row(j, stride: t), n) }
+    try nest.forEachRow { n, o, i, j, _ in body(r + o * size, p.row(i, stride: s), q.row(j, stride: t), n) }
     withExtendedLifetime((a, b)) {}
     return out
   }

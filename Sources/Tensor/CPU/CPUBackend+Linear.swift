@@ -24,7 +24,7 @@ extension CPUBackend {
     let blocks = (rows * outputs / megabyte + threads) / threads * threads
     let failed = Atomic<Bool>(false)
     if rows / blocks >= 128, weight.count <= megabyte {
-      Compute.parallel(blocks, grain: 1) { part in
+      try Compute.parallel(blocks, grain: 1) { part in
         for block in part {
           let (first, end) = (rows * block / blocks, rows * (block + 1) / blocks)
           let start = a.transposed ? first : first * Int(a.leading)
@@ -36,7 +36,7 @@ extension CPUBackend {
       }
     } else {
       if !BLAS.multiply(a, at: 0, b, at: 0, into: result, rows, outputs, inner) { failed.store(true, ordering: .relaxed) }
-      Compute.parallel(rows, grain: max(1, LoopNest.grain / outputs)) { finish($0) }
+      try Compute.parallel(rows, grain: max(1, LoopNest.grain / outputs)) { finish($0) }
     }
     withExtendedLifetime((bias, residual)) {}
     guard !failed.load(ordering: .relaxed) else { throw BLAS.refusal }
@@ -57,7 +57,7 @@ extension CPUBackend {
     Compute.prepareLibraries()
     let failed = Atomic<Bool>(false)
     let block = 512
-    Compute.parallel(parts, grain: 1) { range in
+    try Compute.parallel(parts, grain: 1) { range in
       for part in range {
         let (begin, end) = (rows * part / parts, rows * (part + 1) / parts)
         let result = products.pointer(Float.self) + part * outputs * inputs

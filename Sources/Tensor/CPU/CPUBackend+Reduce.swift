@@ -45,7 +45,7 @@ extension CPUBackend {
     let nest = LoopNest(out.shape, out.layout, x.layout, grain: max(1, LoopNest.grain / max(n, 1)))
     let (result, source) = (out.pointer(Int64.self), UnsafeRawPointer(x.address))
     let (type, size, columnStep) = (x.dtype.element, x.dtype.size, nest.inner(1))
-    nest.forEachRow { count, o, i, _, _ in
+    try nest.forEachRow { count, o, i, _, _ in
       pare_arg_extreme(largest ? 1 : 0, type, result + o, source + i * size, count, columnStep, n, step)
     }
     return out
@@ -119,7 +119,7 @@ private struct Fold {
     let length = 16384
     let parts = (count + length - 1) / length
     try gathering(parts) { sums in
-      Compute.parallel(parts, grain: 2) { part in
+      try Compute.parallel(parts, grain: 2) { part in
         for k in part {
           pare_fold_within(code, type, sums + k * width, source + k * length * size, 1, min(length, count - k * length))
         }
@@ -142,7 +142,7 @@ private struct Fold {
     if columns >= 4 * block || rows == 1 {
       try gathering(columns) { sums in
         let blocks = (columns + block - 1) / block
-        Compute.parallel(blocks, grain: max(1, LoopNest.grain / (rows * block))) { part in
+        try Compute.parallel(blocks, grain: max(1, LoopNest.grain / (rows * block))) { part in
           for k in part {
             let (first, n) = (k * block, min(block, columns - k * block))
             pare_fold_across(code, type, sums + first * width, source + first * size, rows, n, columns)
@@ -157,7 +157,7 @@ private struct Fold {
     let (wide, count) = (columns * joined, rows / joined)
     let parts = max(1, min(count, 16, rows * columns / max(wide * 4, 65536)))
     try gathering(parts * wide) { sums in
-      Compute.parallel(parts, grain: 1) { part in
+      try Compute.parallel(parts, grain: 1) { part in
         for k in part {
           let (first, end) = (k * count / parts, (k + 1) * count / parts)
           pare_fold_across(code, type, sums + k * wide * width, source + first * wide * size, end - first, wide, wide)
@@ -178,7 +178,7 @@ private struct Fold {
   ) throws {
     let count = plan.sizes[0]
     try gathering(count * outputs) { sums in
-      Compute.parallel(count, grain: max(1, LoopNest.grain / inner)) { part in
+      try Compute.parallel(count, grain: max(1, LoopNest.grain / inner)) { part in
         let (first, n) = (part.lowerBound, part.count)
         let (at, end) = (sums + first * outputs * width, n * outputs)
         if plan.sizes.rank == 2 {
@@ -198,7 +198,7 @@ private struct Fold {
     let first = plan.sizes[0]
     let parts = max(1, min(first, 16, first * inner / max(outputs * 4, 65536)))
     try gathering((parts + 1) * outputs) { sums in
-      Compute.parallel(parts, grain: 1) { part in
+      try Compute.parallel(parts, grain: 1) { part in
         for k in part {
           for i in (k * first / parts)..<((k + 1) * first / parts) {
             fold(plan, source + i * inner * size, inner, sums + k * outputs * width)

@@ -39,9 +39,9 @@ extension CPUBackend {
     guard x.dtype == .f32, g.dtype == .f32, x.isDense else { return nil }
     let g = Tensor.isSame(g.layout, x.layout, x.shape) ? g : try g.laidOut(x.layout)
     let out = try Tensor.empty(x.shape, .f32, layout: x.layout)
-    withExtendedLifetime((g, x)) {
+    try withExtendedLifetime((g, x)) {
       let (p, q, r) = (g.pointer(Float.self), x.pointer(Float.self), out.pointer(Float.self))
-      Compute.parallel(x.count, grain: 1 << 15) { part in
+      try Compute.parallel(x.count, grain: 1 << 15) { part in
         pare_clip_gradient(r + part.lowerBound, p + part.lowerBound, q + part.lowerBound, Float(lower), Float(upper), part.count)
       }
     }

@@ -11,7 +11,7 @@ extension CPUBackend {
     let x = x.isDense ? x : try x.contiguous()
     let out = try Tensor.empty(x.shape, x.dtype, layout: x.layout)
     let (p, r, type) = (UnsafeRawPointer(x.address), out.address, x.dtype.element)
-    forEachGroup(x, axis) { offset, count, n, step in
+    try forEachGroup(x, axis) { offset, count, n, step in
       pare_softmax(log ? 1 : 0, type, r + offset, p + offset, count, n, step)
     }
     withExtendedLifetime(x) {}
@@ -30,7 +30,7 @@ extension CPUBackend {
     let g = Tensor.isSame(g.layout, y.layout, y.shape) ? g : try g.detached().laidOut(y.layout)
     let out = try Tensor.empty(y.shape, y.dtype, layout: y.layout)
     let (p, q, r, type) = (UnsafeRawPointer(g.address), UnsafeRawPointer(y.address), out.address, y.dtype.element)
-    forEachGroup(y, axis) { offset, count, n, step in
+    try forEachGroup(y, axis) { offset, count, n, step in
       pare_softmax_gradient(log ? 1 : 0, type, r + offset, p + offset, q + offset, count, n, step)
     }
     withExtendedLifetime((g, y)) {}
@@ -40,14 +40,14 @@ extension CPUBackend {
   /// A dense tensor as matrices of `n` rows along `axis` and, by the axis's stride, neighbouring columns: calls
   /// `body(offset in bytes, count, n, step)` for parts of them; rows one after the other where the stride is 1.
   @inline(__always)
-  private func forEachGroup(_ x: Tensor, _ axis: Int, _ body: (Int, Int, Int, Int) -> Void) {
+  private func forEachGroup(_ x: Tensor, _ axis: Int, _ body: (Int, Int, Int, Int) -> Void) throws {
     let (n, size) = (x.shape.dims[axis], x.dtype.size)
     guard x.count > 0 else { return }
     let step = n == 1 ? 1 : x.layout[axis]
     let groups = x.count / n
     // An exponential is worth some additions.
     let grain = max(1, LoopNest.grain / 4 / n)
-    Compute.parallel(groups, grain: grain) { part in
+    try Compute.parallel(groups, grain: grain) { part in
       if step == 1 { return body(part.lowerBound * n * size, part.count, n, 1) }
       var first = part.lowerBound
       while first < part.upperBound {

@@ -22,7 +22,7 @@ protocol LAPACKScalar: TensorElement, BinaryFloatingPoint, SIMDScalar, Codable {
     CBLAS_ORDER, CBLAS_SIDE, CBLAS_UPLO, CBLAS_TRANSPOSE, CBLAS_DIAG, Int32, Int32, Self, UnsafePointer<Self>?, Int32,
     Values, Int32) -> Void { get }
   /// See `CKernels.h`.
-  static var bidiagonalize: (Values, Int, Int, Int, Values, Values, Values, Values, Values, Int, Values, Int32) -> Void { get }
+  static var bidiagonalize: (Values, Int, Int, Int, Values, Values, Values, Values, Values, Int, Values, Int, Int, Int32) -> Void { get }
 }
 
 extension Float: LAPACKScalar {
@@ -39,7 +39,7 @@ extension Float: LAPACKScalar {
   static var trsm: (
     CBLAS_ORDER, CBLAS_SIDE, CBLAS_UPLO, CBLAS_TRANSPOSE, CBLAS_DIAG, Int32, Int32, Float, UnsafePointer<Float>?, Int32,
     Values, Int32) -> Void { cblas_strsm }
-  static var bidiagonalize: (Values, Int, Int, Int, Values, Values, Values, Values, Values, Int, Values, Int32) -> Void { pare_bidiagonalize_f32 }
+  static var bidiagonalize: (Values, Int, Int, Int, Values, Values, Values, Values, Values, Int, Values, Int, Int, Int32) -> Void { pare_bidiagonalize_f32 }
 }
 
 extension Double: LAPACKScalar {
@@ -56,5 +56,5 @@ extension Double: LAPACKScalar {
   static var trsm: (
     CBLAS_ORDER, CBLAS_SIDE, CBLAS_UPLO, CBLAS_TRANSPOSE, CBLAS_DIAG, Int32, Int32, Double, UnsafePointer<Double>?, Int32,
     Values, Int32) -> Void { cblas_dtrsm }
-  static var bidiagonalize: (Values, Int, Int, Int, Values, Values, Values, Values, Values, Int, Values, Int32) -> Void { pare_bidiagonalize_f64 }
+  static var bidiagonalize: (Values, Int, Int, Int, Values, Values, Values, Values, Values, Int, Values, Int, Int, Int32) -> Void { pare_bidiagonalize_f64 }
 }

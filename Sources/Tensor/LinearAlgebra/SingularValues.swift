@@ -232,6 +232,8 @@ private struct Bidiagonal<T: LAPACKScalar> {
   private let exponent: Int
   /// Reflectors applied together.
   private static var block: Int { 128 }
+  /// Columns made between two looks at whether to stop.
+  private static var stretch: Int { 16 }
 
   /// - Parameter columns: the matrix, row-major `[n, m]`: column after column. `largest`: its largest magnitude.
   init(_ columns: Tensor, _ m: Int, _ n: Int, _ largest: Double) throws {
@@ -256,10 +258,14 @@ private struct Bidiagonal<T: LAPACKScalar> {
     Compute.prepareLibraries()
     let threads = Compute.threads
     let work = try Tensor.empty(Shape([2 * leading + rightLeading + threads * leading]), dtype)
-    withExtendedLifetime(work) {
-      T.bidiagonalize(
-        target, leading, m, n, diagonal.pointer(T.self), upper.pointer(T.self), leftFactors.pointer(T.self),
-        rightFactors.pointer(T.self), right.pointer(T.self), rightLeading, work.pointer(T.self), Int32(threads))
+    try withExtendedLifetime(work) {
+      for first in stride(from: 0, to: n, by: Bidiagonal.stretch) {
+        try Interrupt.check()
+        T.bidiagonalize(
+          target, leading, m, n, diagonal.pointer(T.self), upper.pointer(T.self), leftFactors.pointer(T.self),
+          rightFactors.pointer(T.self), right.pointer(T.self), rightLeading, work.pointer(T.self), first,
+          Swift.min(n, first + Bidiagonal.stretch), Int32(threads))
+      }
     }
   }
 

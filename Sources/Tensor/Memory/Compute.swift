@@ -61,20 +61,65 @@ public enum Compute {
 
   /// Runs `body` over parts of 0..<count, on as many threads as there are parts of at least `grain` units.
   ///
-  /// Parts are disjoint and cover the range. Inside another parallel region it runs on the calling thread.
-  public static func parallel(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
+  /// Parts are disjoint and cover the range. Inside another parallel region it runs on the calling thread. Between
+  /// stretches of its part each thread looks whether to stop, so that a long operation ends early; what it was to fill is
+  /// then unfinished, which is why this throws.
+  ///
+  /// - Throws: `interrupted`, or what `body` threw, of the first part where it did.
+  public static func parallel(_ count: Int, grain: Int, _ body: (Range<Int>) throws -> Void) throws {
     guard count > 0 else { return }
-    let threads = min(Self.threads, count / max(grain, 1))
-    guard threads > 1 else { return body(0..<count) }
-    withoutActuallyEscaping(body) { body in
-      var body = body
-      withUnsafeMutablePointer(to: &body) { context in
+    let grain = max(grain, 1), threads = min(Self.threads, count / grain)
+    // Units that are a grain each may be long.
+    let stretch = grain == 1 ? 1 : grain > Int.max / 16 ? Int.max : grain * 16
+    guard threads > 1 else {
+      return try Region.run(0..<count, stretch, body) { false }
+    }
+    try withoutActuallyEscaping(body) { body in
+      var region = Region(body: body, stretch: stretch)
+      withUnsafeMutablePointer(to: &region) { context in
         pare_parallel(
           { context, begin, end in
-            guard let context else { return }
-            context.assumingMemoryBound(to: ((Range<Int>) -> Void).self).pointee(begin..<end)
+            guard let region = context?.assumingMemoryBound(to: Region.self) else { return }
+            region.pointee.run(begin..<end)
           }, context, count, Int32(threads))
       }
+      try region.rethrow()
+    }
+  }
+
+  /// What the threads of one parallel operation share.
+  private struct Region: ~Copyable {
+    let body: (Range<Int>) throws -> Void
+    let stretch: Int
+    private let failure = Mutex<(begin: Int, error: any Error)?>(nil)
+
+    init(body: @escaping (Range<Int>) throws -> Void, stretch: Int) {
+      (self.body, self.stretch) = (body, stretch)
+    }
+
+    borrowing func run(_ part: Range<Int>) {
+      do {
+        try Self.run(part, stretch, body) { failure.withLock { $0.map { $0.begin < part.lowerBound } ?? false } }
+      } catch {
+        failure.withLock { if part.lowerBound < $0?.begin ?? Int.max { $0 = (part.lowerBound, error) } }
+      }
+    }
+
+    /// - Parameter isOver: whether an earlier part failed, so that this one is not needed; asked between stretches.
+    @inline(__always)
+    static func run(_ part: Range<Int>, _ stretch: Int, _ body: (Range<Int>) throws -> Void, isOver: () -> Bool) throws {
+      var begin = part.lowerBound
+      while part.upperBound - begin > stretch {
+        try body(begin..<begin + stretch)
+        try Interrupt.check()
+        if isOver() { return }
+        begin += stretch
+      }
+      try body(begin..<part.upperBound)
+    }
+
+    borrowing func rethrow() throws {
+      if let error = failure.withLock({ $0?.error }) { throw error }
     }
   }
 

@@ -68,10 +68,10 @@ extension Tensor {
     let outer = count / (n * width)
     let weights = map.weights.map { T($0) }
     let (source, into) = (x.pointer(T.self), result.pointer(T.self))
-    map.starts.withUnsafeBufferPointer { starts in
-      map.indices.withUnsafeBufferPointer { indices in
-        weights.withUnsafeBufferPointer { weights in
-          Compute.parallel(outer * m, grain: Swift.max(1, LoopNest.grain / width)) { part in
+    try map.starts.withUnsafeBufferPointer { starts in
+      try map.indices.withUnsafeBufferPointer { indices in
+        try weights.withUnsafeBufferPointer { weights in
+          try Compute.parallel(outer * m, grain: Swift.max(1, LoopNest.grain / width)) { part in
             for job in part {
               let (block, o) = (job / m, job % m)
               let (p, q) = (source + block * n * width, into + job * width)

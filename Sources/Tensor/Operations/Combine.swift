@@ -25,7 +25,7 @@ extension Tensor {
     var position = 0
     for t in tensors {
       let length = t.shape.dims[axis]
-      Compute.backend.copy(t.detached(), into: try result.slice(axis: axis, from: position, to: position + length))
+      try Compute.backend.copy(t.detached(), into: result.slice(axis: axis, from: position, to: position + length))
       position += length
     }
     guard tensors.contains(where: { $0.records }) else { return result }

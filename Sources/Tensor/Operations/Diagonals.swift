@@ -53,7 +53,7 @@ extension Tensor {
   /// Zeros of `shape` with this tensor on a diagonal: the gradient of `diagonal`.
   private func onDiagonal(of shape: Shape, _ offset: Int, _ a: Int, _ b: Int) throws -> Tensor {
     let whole = try Tensor.zeros(shape, dtype)
-    Compute.backend.copy(detached(), into: whole.diagonalView(offset, a, b))
+    try Compute.backend.copy(detached(), into: whole.diagonalView(offset, a, b))
     guard records else { return whole }
     return whole.recorded("onDiagonal", self, repeatable: true) { g, pullback in
       try pullback.add(0, g.diagonal(offset: offset, a, b))

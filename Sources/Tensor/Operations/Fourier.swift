@@ -227,7 +227,7 @@ extension Tensor {
     if count > 0 {
       let plan = FourierPlan(n)
       let (source, target) = (x.pointer(Double.self), result.pointer(Double.self))
-      Compute.parallel(count / (2 * n), grain: Swift.max(1, 8192 / n)) { part in
+      try Compute.parallel(count / (2 * n), grain: Swift.max(1, 8192 / n)) { part in
         for row in part {
           let y = target + row * 2 * n
           plan.run(source + row * 2 * n, y)

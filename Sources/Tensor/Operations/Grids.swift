@@ -26,7 +26,7 @@ extension Tensor {
     let length = try made.diagonal(offset: diagonal).count
     guard length > 0 else { return made }
     let one = try scalar(1, dtype)
-    Compute.backend.copy(try one.expanded(to: Shape([length])), into: try made.diagonal(offset: diagonal))
+    try Compute.backend.copy(one.expanded(to: Shape([length])), into: made.diagonal(offset: diagonal))
     return made
   }
 

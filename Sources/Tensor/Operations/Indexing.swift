@@ -23,7 +23,7 @@ extension Tensor {
     let at = positions.pointer(Int64.self)
     let m = positions.count
     if inner > 0 {
-      Compute.parallel(outer * m, grain: Swift.max(1, 65536 / inner)) { part in
+      try Compute.parallel(outer * m, grain: Swift.max(1, 65536 / inner)) { part in
         for job in part {
           memcpy(target + job * inner, source + (job / m * n + Int(at[job % m])) * inner, inner)
         }
@@ -132,7 +132,8 @@ extension Tensor {
     try makeUnique()
     var target = self
     for index in indices { target = try target.select(axis: 0, index: index) }
-    Compute.backend.copy(try value.expanded(to: target.shape), into: target)
+    // In place: not left between old and new.
+    try Interrupt.held { try Compute.backend.copy(value.expanded(to: target.shape), into: target) }
   }
 
   /// Whether this tensor may be written into: nothing else refers to its storage, each element has its own place.

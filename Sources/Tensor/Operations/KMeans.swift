@@ -126,13 +126,13 @@ extension Tensor {
     let middles = (1..<Swift.max(k, 1)).map { (Double(table[$0 - 1]) + Double(table[$0])) / 2 }
     let (grain, chunks) = (65536, (n + 65535) / 65536)
     var partial = [Double](repeating: 0, count: chunks)
-    partial.withUnsafeMutableBufferPointer { partial in
+    try partial.withUnsafeMutableBufferPointer { partial in
       nonisolated(unsafe) let partial = partial
-      middles.withUnsafeBufferPointer { middles in
+      try middles.withUnsafeBufferPointer { middles in
         nonisolated(unsafe) let middles = middles
-        table.withUnsafeBufferPointer { table in
+        try table.withUnsafeBufferPointer { table in
           nonisolated(unsafe) let table = table
-          Compute.parallel(chunks, grain: 1) { part in
+          try Compute.parallel(chunks, grain: 1) { part in
             for chunk in part {
               var sum = 0.0
               for i in chunk * grain..<Swift.min(n, (chunk + 1) * grain) {
@@ -241,11 +241,11 @@ extension Tensor {
     let columns = try centroids.transposed().contiguous()
     var index = [Int32](repeating: 0, count: n), distance = [Float](repeating: 0, count: n)
     let (p, c) = (pointer(Float.self), columns.pointer(Float.self))
-    index.withUnsafeMutableBufferPointer { index in
+    try index.withUnsafeMutableBufferPointer { index in
       nonisolated(unsafe) let index = index
-      distance.withUnsafeMutableBufferPointer { distance in
+      try distance.withUnsafeMutableBufferPointer { distance in
         nonisolated(unsafe) let distance = distance
-        Compute.parallel(n, grain: Swift.max(1, 32768 / Swift.max(1, d * k))) { part in
+        try Compute.parallel(n, grain: Swift.max(1, 32768 / Swift.max(1, d * k))) { part in
           withUnsafeTemporaryAllocation(of: Float.self, capacity: k) { sums in
             for i in part {
               for j in 0..<k { sums[j] = 0 }

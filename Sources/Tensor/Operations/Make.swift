@@ -157,7 +157,7 @@ extension Tensor {
     let target = made.pointer(Double.self)
     let generator = Philox(seed: seed, stream: stream)
     let count = made.count
-    Compute.parallel((count + 1) / 2, grain: 4096) { part in
+    try Compute.parallel((count + 1) / 2, grain: 4096) { part in
       for i in part {
         let (a, b) = pair(generator.block(UInt64(i)))
         target[2 * i] = a

@@ -47,8 +47,8 @@ extension Tensor {
       return (try result.map { try key.back($0).transposed(axis, -1) }, try indices.transposed(axis, -1))
     }
     switch dtype {
-    case .i64: moved.orders(n, indices, descending, Int64.self)
-    case .f32: moved.orders(n, indices, descending, Float.self)
+    case .i64: try moved.orders(n, indices, descending, Int64.self)
+    case .f32: try moved.orders(n, indices, descending, Float.self)
     default:
       // Every other type is held exactly by f64.
       try moved.converted(to: .f64).orders(n, indices, descending, Double.self)
@@ -57,14 +57,17 @@ extension Tensor {
     return (values ? try detached().gatherElements(axis: axis, indices: positions) : nil, positions)
   }
 
-  private func orders<T: Number>(_ n: Int, _ result: Tensor, _ descending: Bool, _: T.Type) {
+  private func orders<T: Number>(_ n: Int, _ result: Tensor, _ descending: Bool, _: T.Type) throws {
     guard n > 0 else { return }
     let (source, target) = (pointer(T.self), result.pointer(Int64.self))
-    Compute.parallel(count / n, grain: Swift.max(1, 4096 / n)) { part in
+    try Compute.parallel(count / n, grain: Swift.max(1, 4096 / n)) { part in
       for row in part {
         let p = source + row * n
         // Ties are broken by position, which makes any sort stable.
-        let order = (0..<n).sorted { i, j in
+        var looks = 0
+        let order = try (0..<n).sorted { i, j in
+          looks &+= 1
+          if looks & 0xFFFFF == 0 { try Interrupt.check() }
           let (x, y) = (p[i], p[j])
           if x == y { return i < j }
           if x != x || y != y { return x == x || (y != y && i < j) }
@@ -164,7 +167,7 @@ extension Tensor {
     let result = try Tensor.empty(moved.shape, dtype)
     let (source, target) = (moved.pointer(T.self), result.pointer(T.self))
     if n > 0 {
-      Compute.parallel(count / n, grain: Swift.max(1, 16384 / n)) { part in
+      try Compute.parallel(count / n, grain: Swift.max(1, 16384 / n)) { part in
         for row in part {
           var total = T.zero
           for k in 0..<n {
@@ -219,23 +222,18 @@ struct SortKey {
       }
       return
     }
-    // Room for each thread's part, since a part cannot throw.
+    // Each thread has room of its own.
     let parts = Swift.min(Compute.threads, number)
     let room = try Storage(byteCount: scratch * parts)
-    nonisolated(unsafe) var failures = [(any Error)?](repeating: nil, count: parts)
-    failures.withUnsafeMutableBufferPointer { failures in
-      nonisolated(unsafe) let failures = failures
-      Compute.parallel(parts, grain: 1) { range in
+    try withExtendedLifetime((rows, room)) {
+      try Compute.parallel(parts, grain: 1) { range in
         for part in range {
-          do {
-            for row in number * part / parts..<number * (part + 1) / parts {
-              try body(source + row * n, row, room.base + part * scratch, 1)
-            }
-          } catch { failures[part] = error }
+          for row in number * part / parts..<number * (part + 1) / parts {
+            if row & 0xFFF == 0 { try Interrupt.check() }
+            try body(source + row * n, row, room.base + part * scratch, 1)
+          }
         }
       }
     }
-    withExtendedLifetime((rows, room)) {}
-    if let failure = failures.lazy.compactMap({ $0 }).first { throw failure }
   }
 }

@@ -97,7 +97,7 @@ extension Tensor {
     let result = try Tensor.empty(moved.shape, dtype)
     let (source, target) = (moved.pointer(T.self), result.pointer(T.self))
     if n > 0 {
-      Compute.parallel(count / n, grain: Swift.max(1, 16384 / n)) { part in
+      try Compute.parallel(count / n, grain: Swift.max(1, 16384 / n)) { part in
         for row in part {
           var total = T.one
           for i in (row * n)..<(row * n + n) {
@@ -119,7 +119,7 @@ extension Tensor {
     let result = try Tensor.empty(x.shape, dtype)
     let (p, q, r) = (x.pointer(T.self), g.pointer(T.self), result.pointer(T.self))
     if n > 0 {
-      Compute.parallel(count / n, grain: Swift.max(1, 16384 / n)) { part in
+      try Compute.parallel(count / n, grain: Swift.max(1, 16384 / n)) { part in
         for row in part {
           let (p, q, r) = (p + row * n, q + row * n, r + row * n)
           var after: T = 0

@@ -148,7 +148,7 @@ extension Tensor {
   /// Returns zeros of `shape` with this tensor as the given slice: the gradient of `slice`.
   func embedded(in shape: Shape, _ place: SlicePlace) throws -> Tensor {
     let whole = try Tensor.zeros(shape, dtype)
-    Compute.backend.copy(detached(), into: try whole.slice(axis: place.axis, from: place.from, to: place.to, step: place.step))
+    try Compute.backend.copy(detached(), into: whole.slice(axis: place.axis, from: place.from, to: place.to, step: place.step))
     guard records else { return whole }
     return whole.recorded("embed", self, repeatable: true) { g, pullback in
       try pullback.add(0, g.slice(axis: place.axis, from: place.from, to: place.to, step: place.step))
@@ -243,7 +243,7 @@ extension Tensor {
   /// Returns a copy with the given dense layout.
   package func laidOut(_ layout: Dims) throws -> Tensor {
     let result = try Tensor.empty(shape, dtype, layout: layout)
-    Compute.backend.copy(self.detached(), into: result)
+    try Compute.backend.copy(self.detached(), into: result)
     guard records else { return result }
     return result.recorded("copy", self, repeatable: true) { g, pullback in pullback.add(0, g) }
   }

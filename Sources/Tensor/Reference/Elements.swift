@@ -83,7 +83,7 @@ extension Tensor {
     let (r, p) = (Elements(out), Elements(self))
     let nest = LoopNest(shape, out.layout, layout)
     let (s, t) = (nest.inner(0), nest.inner(1))
-    nest.forEachRow { n, o, i, _, _ in
+    try nest.forEachRow { n, o, i, _, _ in
       for k in 0..<n { body(r, o + k * s, p, i + k * t) }
     }
     return out
@@ -97,7 +97,7 @@ extension Tensor {
     let (r, p, q) = (Elements(out), Elements(a), Elements(b))
     let nest = LoopNest(shape, out.layout, a.broadcastLayout(shape), b.broadcastLayout(shape))
     let (s, t, u) = (nest.inner(0), nest.inner(1), nest.inner(2))
-    nest.forEachRow { n, o, i, j, _ in
+    try nest.forEachRow { n, o, i, j, _ in
       for k in 0..<n { body(r, o + k * s, p, i + k * t, q, j + k * u) }
     }
     return out

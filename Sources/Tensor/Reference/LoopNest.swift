@@ -60,7 +60,7 @@ struct LoopNest {
   /// Calls `body` for every innermost row with its length and the operands' offsets, in parallel when it is worth it.
   /// Rows are disjoint; which thread runs which does not influence any result.
   @inline(__always)
-  func forEachRow(_ body: (_ n: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int) -> Void) {
+  func forEachRow(_ body: (_ n: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int) -> Void) throws {
     let last = sizes.rank - 1
     let n = sizes[last]
     var outer = 1
@@ -68,7 +68,7 @@ struct LoopNest {
     if n == 0 || outer == 0 { return }
     if outer == 1 {
       let (a, b, c, d) = (inner(0), inner(1), inner(2), inner(3))
-      Compute.parallel(n, grain: grain) { part in
+      try Compute.parallel(n, grain: grain) { part in
         let i = part.lowerBound
         body(part.count, i * a, i * b, i * c, i * d)
       }
@@ -77,7 +77,7 @@ struct LoopNest {
     let (sizes, first, second, third, fourth) = (sizes, strides[0], strides[1], strides[2], strides[3])
     // Rows along one axis are a constant step apart; where they begin is computed once for all of them.
     let (run, s, t, u, v) = (sizes[last - 1], first[last - 1], second[last - 1], third[last - 1], fourth[last - 1])
-    Compute.parallel(outer, grain: max(1, grain / n)) { part in
+    try Compute.parallel(outer, grain: max(1, grain / n)) { part in
       var row = part.lowerBound
       while row < part.upperBound {
         var rest = row

@@ -38,7 +38,7 @@ extension ReferenceBackend {
       shape, out.layout, condition.broadcastLayout(shape), a.broadcastLayout(shape), b.broadcastLayout(shape))
     let (r, m, p, q, size) = (out.address, condition.pointer(UInt8.self), a.address, b.address, a.dtype.size)
     let (s, t, u, v) = (nest.inner(0), nest.inner(1), nest.inner(2), nest.inner(3))
-    nest.forEachRow { n, o, i, j, l in
+    try nest.forEachRow { n, o, i, j, l in
       for k in 0..<n {
         let source = m[i + k * t] != 0 ? p + (j + k * u) * size : q + (l + k * v) * size
         (r + (o + k * s) * size).copyMemory(from: source, byteCount: size)

@@ -1,9 +1,9 @@
 extension ReferenceBackend {
-  func copy(_ x: Tensor, into target: Tensor) {
+  func copy(_ x: Tensor, into target: Tensor) throws {
     let nest = LoopNest(x.shape, target.layout, x.layout)
     let (q, p, size) = (target.address, x.address, x.dtype.size)
     let (s, t) = (nest.inner(0), nest.inner(1))
-    nest.forEachRow { n, o, i, _, _ in
+    try nest.forEachRow { n, o, i, _, _ in
       for k in 0..<n { (q + (o + k * s) * size).copyMemory(from: p + (i + k * t) * size, byteCount: size) }
     }
   }

@@ -61,7 +61,7 @@ extension ReferenceBackend {
     let plane = oh * ow
     let scratch = try Storage(byteCount: out.count * 8)
     let sums = scratch.base.assumingMemoryBound(to: Double.self)
-    Compute.parallel(batch * outputs, grain: 1) { part in
+    try Compute.parallel(batch * outputs, grain: 1) { part in
       for job in part {
         let (b, o) = (job / outputs, job % outputs)
         let target = sums + job * plane
@@ -101,7 +101,7 @@ extension ReferenceBackend {
     let plane = height * width
     let scratch = try Storage(byteCount: shape.count * 8)
     let sums = scratch.base.assumingMemoryBound(to: Double.self)
-    Compute.parallel(batch * channels, grain: 1) { part in
+    try Compute.parallel(batch * channels, grain: 1) { part in
       for job in part {
         let (b, c) = (job / channels, job % channels)
         let group = c / perGroup
@@ -138,7 +138,7 @@ extension ReferenceBackend {
     let (gradient, source, result) = (g.pointer(T.self), x.pointer(T.self), out.pointer(T.self))
     let perGroup = channels / p.groups
     let each = outputs / p.groups
-    Compute.parallel(outputs * perGroup, grain: 1) { part in
+    try Compute.parallel(outputs * perGroup, grain: 1) { part in
       for job in part {
         let (o, c) = (job / perGroup, job % perGroup)
         for kh in 0..<w.kernelHeight {

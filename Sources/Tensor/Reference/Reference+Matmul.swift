@@ -25,7 +25,7 @@ extension ReferenceBackend {
     let (p, q, r) = (a.pointer(T.self), b.pointer(T.self), out.pointer(T.self))
     for batch in 0..<batches.count {
       let (x, y) = batches.offsets(batch)
-      Compute.parallel(m, grain: max(1, LoopNest.grain / max(n * k, 1))) { rows in
+      try Compute.parallel(m, grain: max(1, LoopNest.grain / max(n * k, 1))) { rows in
         for i in rows {
           for j in 0..<n {
             var sum = zero

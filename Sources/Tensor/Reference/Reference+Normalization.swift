@@ -67,7 +67,7 @@ extension ReferenceBackend {
     let out = try Tensor.empty(moved.shape, T.dtype)
     let (source, result) = (moved.pointer(T.self), out.pointer(T.self))
     guard n > 0 else { return try out.transposed(axis, -1) }
-    Compute.parallel(x.count / n, grain: max(1, 8192 / n)) { part in
+    try Compute.parallel(x.count / n, grain: max(1, 8192 / n)) { part in
       for row in part {
         let (p, q) = (source + row * n, result + row * n)
         var largest = p[0]

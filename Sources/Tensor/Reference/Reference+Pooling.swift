@@ -23,7 +23,7 @@ extension ReferenceBackend {
     let out = try Tensor.empty(shape, T.dtype)
     let positions = training ? try Tensor.empty(shape, .i64) : nil
     let (source, result, at) = (x.pointer(T.self), out.pointer(T.self), positions?.pointer(Int64.self))
-    Compute.parallel(batch * channels, grain: max(1, 4096 / max(oh * ow, 1))) { part in
+    try Compute.parallel(batch * channels, grain: max(1, 4096 / max(oh * ow, 1))) { part in
       for job in part {
         let image = source + job * height * width
         for y in 0..<oh {
@@ -67,7 +67,7 @@ extension ReferenceBackend {
     let out = try Tensor.zeros(shape, T.dtype)
     let (gradient, at, result) = (g.pointer(T.self), positions.pointer(Int64.self), out.pointer(T.self))
     let (inner, plane) = (g.shape.dims[2] * g.shape.dims[3], shape.dims[2] * shape.dims[3])
-    Compute.parallel(shape.dims[0] * shape.dims[1], grain: max(1, 4096 / max(inner, 1))) { part in
+    try Compute.parallel(shape.dims[0] * shape.dims[1], grain: max(1, 4096 / max(inner, 1))) { part in
       for job in part {
         for i in (job * inner)..<((job + 1) * inner) where at[i] >= 0 { result[job * plane + Int(at[i])] += gradient[i] }
       }
@@ -121,7 +121,7 @@ extension ReferenceBackend {
     let out = try Tensor.empty(Shape([x.shape.dims[0], x.shape.dims[1], oh, ow]), T.dtype)
     let (source, result) = (x.pointer(T.self), out.pointer(T.self))
     let (rows, columns) = taps(w, height, width, countIncludePad)
-    Compute.parallel(x.shape.dims[0] * x.shape.dims[1], grain: max(1, 4096 / max(oh * ow, 1))) { part in
+    try Compute.parallel(x.shape.dims[0] * x.shape.dims[1], grain: max(1, 4096 / max(oh * ow, 1))) { part in
       for job in part {
         let image = source + job * height * width
         for y in 0..<oh {
@@ -146,7 +146,7 @@ extension ReferenceBackend {
     let (oh, ow) = (g.shape.dims[2], g.shape.dims[3])
     let (gradient, result) = (g.pointer(T.self), out.pointer(T.self))
     let (rows, columns) = taps(w, height, width, countIncludePad)
-    Compute.parallel(shape.dims[0] * shape.dims[1], grain: max(1, 4096 / max(oh * ow, 1))) { part in
+    try Compute.parallel(shape.dims[0] * shape.dims[1], grain: max(1, 4096 / max(oh * ow, 1))) { part in
       for job in part {
         let image = result + job * height * width
         for y in 0..<oh {

@@ -59,8 +59,8 @@ extension ReferenceBackend {
     let source = Elements(x)
     let nest = LoopNest(x.shape, x.layout, steps)
     let (s, t) = (nest.inner(0), nest.inner(1))
-    Compute.withThreads(1) {
-      nest.forEachRow { n, i, o, _, _ in
+    try Compute.withThreads(1) {
+      try nest.forEachRow { n, i, o, _, _ in
         for k in 0..<n { gathered[o + k * t] = add(gathered[o + k * t], source, i + k * s) }
       }
     }
@@ -88,7 +88,7 @@ extension ReferenceBackend {
     let nest = LoopNest(out.shape, out.layout, x.layout)
     let (result, source) = (Elements(out), Elements(x))
     let (s, t) = (nest.inner(0), nest.inner(1))
-    nest.forEachRow { count, o, i, _, _ in
+    try nest.forEachRow { count, o, i, _, _ in
       for k in 0..<count {
         var (best, position) = (value(source, i + k * t), 0)
         for j in 1..<max(n, 1) {

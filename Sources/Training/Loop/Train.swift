@@ -108,11 +108,13 @@ final class TrainingRun {
       try call(\.onEnd)
     } catch let error as PareError where error.code == .interrupted && !state.isInterrupted {
       state.isInterrupted = true
-      try sync()
-      if let path = options.checkpoint { try checkpoint().write(to: path) }
-      // A callback that fails here would hide why the training ended.
-      try? finish()
-      try? call(\.onEnd)
+      try Interrupt.held {
+        try sync()
+        if let path = options.checkpoint { try checkpoint().write(to: path) }
+        // A callback that fails here would hide why the training ended.
+        try? finish()
+        try? call(\.onEnd)
+      }
       throw error
     }
     try sync()
@@ -192,8 +194,10 @@ final class TrainingRun {
     // From here on nothing is interrupted until all of the step is in place: an interrupted step leaves no trace.
     if isFinite {
       letGo()
-      try state.optimizer.step(inPlace: &leaves, gradients)
-      try average?.add(leaves.merging(pass.statistics) { leaf, _ in leaf })
+      try Interrupt.held {
+        try state.optimizer.step(inPlace: &leaves, gradients)
+        try average?.add(leaves.merging(pass.statistics) { leaf, _ in leaf })
+      }
     } else {
       pass.progress.skipped += 1
     }
