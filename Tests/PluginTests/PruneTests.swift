@@ -310,9 +310,9 @@ import Testing
   static let refused: [([String: Value], PareError.Code)] = [
     ([:], .argument), (["sparsity": 0.5, "threshold": 1], .argument), (["sparsity": 1], .argument),
     (["sparsity": -0.1], .argument), (["sparsity": 0.5, "granularity": "fliter"], .argument),
-    (["sparsity": 0.5, "granularity": "head"], .unsupported), (["sparsity": 0.5, "granularity": "4:2"], .argument),
+    (["sparsity": 0.5, "granularity": "head"], .nothingChanged), (["sparsity": 0.5, "granularity": "4:2"], .argument),
     (["sparsity": 0.5, "granularity": "block"], .argument), (["budget": ["macs": 0]], .argument),
-    (["budget": ["mac": 0.5]], .argument), (["budget": ["latency_ms": 1]], .unsupported),
+    (["budget": ["mac": 0.5]], .argument), (["budget": ["latency_ms": 1]], .nothingChanged),
     (["sparsity": 0.5, "keep": ["conv9"]], .notFound), (["sparsity": 0.5, "layers": ["fc9": ["sparsity": 0.1]]], .notFound),
     (["sparsity": 0.5, "layers": ["fc1": ["sparsity": 2]]], .argument), (["sparsity": 0], .nothingChanged),
     (["threshold": -1], .nothingChanged), (["budget": ["macs": 0.0001], "granularity": "filter"], .notReached),
