@@ -67,7 +67,11 @@ def add_torchvision():
             options = {"init_weights": True} if name in ("inception_v3", "googlenet") else {}
             if name in ("inception_v3", "googlenet"):
                 options["aux_logits"] = False
-            return settled(models.get_model(name, weights=None, **options), image(3, size, size), image(3, size, size))
+            network = models.get_model(name, weights=None, **options)
+            if name.startswith("vit"):
+                # Zeros otherwise, and then so is every output.
+                nn.init.normal_(network.heads.head.weight, std=0.02)
+            return settled(network, image(3, size, size), image(3, size, size))
 
         return make
 
