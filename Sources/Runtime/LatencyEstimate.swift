@@ -16,7 +16,7 @@ extension BreakEvenTable {
     case layers
   }
 
-  /// Measured beside the built-in curves, with two threads.
+  /// The order of what two threads of a processor with AVX-512 reach, not a measurement: `calibrate()` makes one.
   static let builtInRates: [String: Double] = [
     "conv.f32": 60, "depthwise.f32": 8, "linear.f32": 30, "conv.u8": 150, "linear.u8": 60, "memory": 12, "layers": 0.25,
   ]

@@ -3,8 +3,8 @@ import PareKit
 /// Removes the least important weights or structures of a model.
 ///
 /// Structures (`filter`, `channel`, `neuron`, `head`) are cut out of the graph with everything coupled to them, residual
-/// branches (`layer`) are dropped; the other granularities hold weights at 0. Whatever is held at 0 stays there in later training; with `physical` it is stored
-/// sparse (CSR) where that takes fewer bytes than dense.
+/// branches (`layer`) are dropped; the other granularities hold weights at 0. Whatever is held at 0 stays there in later
+/// training; with `physical` it is stored in fewer bytes (CSR, or an n:m pattern) where that is less than dense.
 public struct Prune: CompressionMethod {
   private let options: PruneOptions
   private let criterion: any ImportanceCriterion
@@ -18,7 +18,7 @@ public struct Prune: CompressionMethod {
   ///
   /// - Throws: `argument` unless exactly one of `sparsity`, `threshold`, `percentile` and `budget` is given (none will do with
   ///   `layers` or an n:m pattern), for an unknown granularity, and for an `allocation` beside `scope` or without
-  ///   `sparsity` or `budget`; `unsupported` for what is not there yet.
+  ///   `sparsity` or `budget`; `not_found` for a table that is not kept.
   public init(_ arguments: Arguments) throws {
     options = try PruneOptions(arguments)
     criterion = try arguments.entry("criterion")

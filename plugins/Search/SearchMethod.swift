@@ -43,8 +43,8 @@ public struct LayerSearch: FrontMethod {
 
   /// Reads what `entry` declares.
   ///
-  /// - Throws: `argument` for unknown or repeated objectives, a budget of anything but bytes, macs or parameters, and for
-  ///   `proposals` without `proxy`; `unsupported` for a budget of latency.
+  /// - Throws: `argument` for unknown or repeated objectives, a budget of anything but bytes, macs, parameters or latency_ms,
+  ///   and for `proposals` without `proxy`; `not_found` for a table that is not kept.
   public init(_ arguments: Arguments) throws {
     self.arguments = arguments
     objectives = try arguments.list("objectives").map { value in

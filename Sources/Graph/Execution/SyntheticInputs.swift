@@ -30,12 +30,11 @@ extension Model {
 
   /// Below what the integers of an input lie.
   private func indexLimit(of input: String) -> Int {
+    let keepsValues: Set<String> = ["Cast", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"]
     var same: Set<String> = [input]
     var rows: Int?
     for node in nodes {
-      if ["Cast", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"].contains(node.op), let from = node.inputs.first, same.contains(from) {
-        same.formUnion(node.outputs)
-      }
+      if keepsValues.contains(node.op), let from = node.inputs.first, same.contains(from) { same.formUnion(node.outputs) }
       guard node.op == "Gather", node.inputs.count == 2, same.contains(node.inputs[1]), let table = parameters[node.inputs[0]]?.shape,
         let axis = try? table.axis(node.int("axis", default: 0), "Gather")
       else { continue }
