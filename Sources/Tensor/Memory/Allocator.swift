@@ -74,15 +74,9 @@ enum Allocator {
     PareError(.memory, "a tensor of \(bytes) bytes cannot be allocated: \(why)")
   }
 
-  private static let hugePage = 2 << 20
-
   private static func system(_ size: Int) -> UnsafeMutableRawPointer? {
     var block: UnsafeMutableRawPointer?
-    guard posix_memalign(&block, size >= hugePage ? hugePage : alignment, size) == 0 else { return nil }
-    // Images of many channels are read from all over a block: with small pages each plane costs a walk of the page table.
-    // Whole huge pages only, so that nothing is taken that was not asked for.
-    if size >= hugePage { madvise(block, size / hugePage * hugePage, MADV_HUGEPAGE) }
-    return block
+    return posix_memalign(&block, alignment, size) == 0 ? block : nil
   }
 
   /// Takes back a block of `size` bytes, as `allocate` returned it.
