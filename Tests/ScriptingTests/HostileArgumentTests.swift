@@ -5,7 +5,7 @@ extension ScriptingTests {
   @Suite struct HostileArguments {
     /// Every bound function, method and metamethod with every pair of unlikely values: an error object or a value.
     @Test func nothingCrashesOrIsAFaultOfPare() throws {
-      try run("""
+      #expect(try run("""
         local nothing = function() end
         local cycle = {}; cycle.a = cycle; cycle[1] = cycle
         local bad = { nil, true, 0, -3, 2^53, -1e300, 0/0, 1/0, math.mininteger, "", "no-such-folder/x", ("a"):rep(1000), {}, {1}, {{}}, {x=1}, nothing,
@@ -42,7 +42,7 @@ extension ScriptingTests {
           end end
         end
         assert(count > 50000, count)
-        """)
+        """).isEmpty)
     }
   }
 }

@@ -4,7 +4,7 @@ import Testing
 extension ScriptingTests {
   @Suite struct LinearAlgebraBindings {
     @Test func decompositionsAndSystems() throws {
-      try run("""
+      #expect(try run("""
         local x = tensor({{4, 1}, {1, 3}}, {dtype="f64"}); local b = tensor({1, 2}, {dtype="f64"})
         local u, s, vt = x:svd(); assert(((u * s):matmul(vt)):allclose(x, 1e-10))
         assert(x:singular_values():allclose(s, 1e-10))
@@ -20,11 +20,11 @@ extension ScriptingTests {
         local sign, log = x:slogdet(); assert(sign:item() == 1 and math.abs(log:item() - math.log(11)) < 1e-10)
         fails("argument", function() return tensor.ones{2, 2}:inverse() end)
         fails("argument", function() return x:truncated_svd(3) end); fails("shape", function() return tensor{1}:det() end)
-        """)
+        """).isEmpty)
     }
 
     @Test func orderAndClusters() throws {
-      try run("""
+      #expect(try run("""
         local x = tensor{3, 1, 2, 1}
         local v, i = x:sort(); same(v:totable(), {1, 1, 2, 3}); same(i:totable(), {1, 3, 2, 0})
         same(x:sorted{descending=true}:totable(), {3, 2, 1, 1}); same(x:argsort():totable(), {1, 3, 2, 0})
@@ -37,7 +37,7 @@ extension ScriptingTests {
         assert(e < 0.011); c = tensor{{0, 0}, {9, 9}}:kmeans(2, {start="density"}); same(c.shape, {2, 2})
         fails("argument", function() return x:kmeans(5) end); fails("argument", function() return x:kmeans(2, {start="x"}) end)
         fails("argument", function() return x:kthvalue(5) end); fails("argument", function() return x:quantile{"a"} end)
-        """)
+        """).isEmpty)
     }
   }
 }

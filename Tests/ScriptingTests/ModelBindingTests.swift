@@ -53,7 +53,7 @@ extension ScriptingTests {
     }
 
     @Test func wiringAndNetworks() throws {
-      try run("""
+      #expect(try run("""
         local g = nn.graph(function(x) local y = nn.conv2d{in_channels=3, out_channels=3, kernel=3, padding=1}(x):relu(); return y + x end, {input={3,8,8}, seed=0})
         same(g(tensor.randn({1,3,8,8}, {seed=2})).shape, {1, 3, 8, 8})
         local two = nn.graph(function(a, b) local y = nn.linear{in_features=4, out_features=3}(a) + b; return y, y:relu() end, {input={{4}, {3}}, seed=1})
@@ -73,11 +73,11 @@ extension ScriptingTests {
         fails("argument", nn.sequential, {nn.relu(), inptu={1}}); fails("argument", nn.relu(), tensor{1})
         fails("argument", nn.graph, function(x) return 1 end, {input={1}}); local ok, e = pcall(nn.graph, function(x) error("own", 0) end); assert(e == "own")
         local ok, e = pcall(function() return nn.sequential{ nn.linear{in_features=4, out_features=2} }:compile{} end); assert(not ok and e:find("input"))
-        """)
+        """).isEmpty)
     }
 
     @Test func ownTrainingLoop() throws {
-      try run("""
+      #expect(try run("""
         local m = nn.sequential{ nn.linear{in_features=2, out_features=1}, input={2} }
         local x, target = tensor{{0, 1}, {1, 0}, {1, 1}}, tensor{{1}, {2}, {3}}
         local opt = optimizer.sgd{lr=0.1, momentum=0}; local first, last
@@ -89,7 +89,7 @@ extension ScriptingTests {
         fails("argument", m.gradients, m, function(m) return tensor(1) end); fails("argument", m.gradients, m, function() return "x" end)
         local penalty, g = m:gradients(function(m) local w = m.parameters["linear1.weight"]; return (w * w):sum() end)
         assert(g["linear1.weight"]:allclose(m.parameters["linear1.weight"] * 2, 1e-5))
-        """)
+        """).isEmpty)
     }
   }
 }

@@ -33,7 +33,7 @@ func environment(_ change: (inout ScriptOptions) -> Void = { _ in }) throws -> S
   return try ScriptEnvironment(options)
 }
 
-/// Runs a chunk whose asserts are the test.
+/// Runs a chunk whose asserts are the test, and returns what it leaves at the prompt: nothing, for statements.
 @discardableResult
 func run(_ chunk: String, _ change: (inout ScriptOptions) -> Void = { _ in }) throws -> [String] {
   let environment = try environment(change)
