@@ -13,7 +13,8 @@ typedef struct {
   float *out, *passed;
   double *sums, *products;
   intptr_t rows, channels, parts;
-  int relu;
+  int bounded;
+  float low, high;
   pare_pass pass;
 } normalization;
 
@@ -23,16 +24,17 @@ static void statistics_part(const float *x, intptr_t begin, intptr_t end, intptr
 }
 
 static void apply_part(const normalization *n, intptr_t begin, intptr_t end) {
-  DISPATCH(apply_part, n->x, n->residual, n->out, begin, end, n->channels, n->factor, n->constant, n->relu);
+  DISPATCH(apply_part, n->x, n->residual, n->out, begin, end, n->channels, n->factor, n->constant, n->bounded, n->low, n->high);
 }
 
 static void sums_part(const normalization *n, intptr_t begin, intptr_t end, double *sums, double *products) {
-  DISPATCH(sums_part, n->g, n->x, n->y, begin, end, n->channels, n->factor, n->constant, n->mean, sums, products, n->pass);
+  DISPATCH(sums_part, n->g, n->x, n->y, begin, end, n->channels, n->factor, n->constant, n->mean, sums, products, n->pass,
+           n->low, n->high);
 }
 
 static void gradient_part(const normalization *n, intptr_t begin, intptr_t end) {
   DISPATCH(gradient_part, n->g, n->x, n->y, n->out, n->passed, begin, end, n->channels, n->factor, n->constant,
-           n->by_gradient, n->by_input, n->rest, n->pass);
+           n->by_gradient, n->by_input, n->rest, n->pass, n->low, n->high);
 }
 
 static intptr_t part_start(const normalization *n, intptr_t part) {
@@ -81,18 +83,19 @@ void pare_batchnorm_statistics(const float *x, intptr_t rows, intptr_t channels,
 }
 
 void pare_batchnorm_apply(const float *x, const float *residual, float *y, intptr_t rows, intptr_t channels,
-                          const float *factor, const float *constant, int32_t relu, int32_t threads) {
+                          const float *factor, const float *constant, int32_t bounded, float low, float high, int32_t threads) {
   normalization n = {.x = x, .residual = residual, .out = y, .channels = channels, .factor = factor,
-                     .constant = constant, .relu = relu};
+                     .constant = constant, .bounded = bounded, .low = low, .high = high};
   pare_parallel(apply_rows, &n, rows, threads);
 }
 
 void pare_batchnorm_gradient_sums(const float *g, const float *x, const float *y, intptr_t rows, intptr_t channels,
-                                  const float *factor, const float *constant, const float *mean, pare_pass pass,
-                                  double *sums, double *products, double *work, int32_t threads) {
+                                  const float *factor, const float *constant, const float *mean, pare_pass pass, float low,
+                                  float high, double *sums, double *products, double *work, int32_t threads) {
   intptr_t parts = parts_of(rows, threads);
   normalization n = {.g = g, .x = x, .y = y, .rows = rows, .channels = channels, .parts = parts, .factor = factor,
-                     .constant = constant, .mean = mean, .pass = pass, .sums = work, .products = work + parts * channels};
+                     .constant = constant, .mean = mean, .pass = pass, .low = low, .high = high, .sums = work,
+                     .products = work + parts * channels};
   pare_parallel(sums_parts, &n, parts, threads);
   for (intptr_t c = 0; c < channels; c++) {
     sums[c] = products[c] = 0;
@@ -106,8 +109,9 @@ void pare_batchnorm_gradient_sums(const float *g, const float *x, const float *y
 void pare_batchnorm_gradient_apply(const float *g, const float *x, const float *y, float *gx, float *passed,
                                    intptr_t rows, intptr_t channels, const float *factor, const float *constant,
                                    const float *by_gradient, const float *by_input, const float *rest, pare_pass pass,
-                                   int32_t threads) {
+                                   float low, float high, int32_t threads) {
   normalization n = {.g = g, .x = x, .y = y, .out = gx, .passed = passed, .channels = channels, .factor = factor,
-                     .constant = constant, .by_gradient = by_gradient, .by_input = by_input, .rest = rest, .pass = pass};
+                     .constant = constant, .by_gradient = by_gradient, .by_input = by_input, .rest = rest, .pass = pass,
+                     .low = low, .high = high};
   pare_parallel(gradient_rows, &n, rows, threads);
 }

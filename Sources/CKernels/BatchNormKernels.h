@@ -31,40 +31,49 @@ static void K(statistics_part)(const float *restrict x, intptr_t begin, intptr_t
   }
 }
 
+#define BOUND(v) ((v) < low ? low : (v) > high ? high : (v))
+
 static void K(apply_part)(const float *restrict x, const float *restrict residual, float *y, intptr_t begin, intptr_t end,
-                          intptr_t channels, const float *restrict factor, const float *restrict constant, int relu) {
+                          intptr_t channels, const float *restrict factor, const float *restrict constant, int bounded,
+                          const float low, const float high) {
   for (intptr_t r = begin; r < end; r++) {
     const float *restrict a = x + r * channels;
     float *b = y + r * channels;
     if (residual) {
       const float *restrict z = residual + r * channels;
-      if (relu)
+      if (bounded)
         for (intptr_t c = 0; c < channels; c++) {
           float v = a[c] * factor[c] + constant[c] + z[c];
-          b[c] = v < 0 ? 0 : v;
+          b[c] = BOUND(v);
         }
       else
         for (intptr_t c = 0; c < channels; c++) b[c] = a[c] * factor[c] + constant[c] + z[c];
-    } else if (relu) {
+    } else if (bounded) {
       for (intptr_t c = 0; c < channels; c++) {
         float v = a[c] * factor[c] + constant[c];
-        b[c] = v < 0 ? 0 : v;
+        b[c] = BOUND(v);
       }
     } else {
       for (intptr_t c = 0; c < channels; c++) b[c] = a[c] * factor[c] + constant[c];
     }
   }
 }
+#undef BOUND
 
-#define PASSED(g, x, y, c)                                                                                  \
-  (pass == PARE_PASS_ALL ? (g)[c]                                                                           \
-   : pass == PARE_PASS_FACTOR ? ((x)[c] * factor[c] + constant[c] > 0 ? (g)[c] : 0)                         \
-                              : ((y)[c] > 0 ? (g)[c] : 0))
+static inline __attribute__((always_inline)) float K(passed)(float g, float x, float y, float factor, float constant,
+                                                             const pare_pass pass, float low, float high) {
+  if (pass == PARE_PASS_ALL) return g;
+  if (pass == PARE_PASS_OUTPUT) return y > 0 ? g : 0;
+  const float z = x * factor + constant;
+  if (pass == PARE_PASS_POSITIVE) return z > 0 ? g : 0;
+  return z >= low && z <= high ? g : 0;
+}
+#define PASSED(g, x, y, c) K(passed)((g)[c], (x)[c], (y)[c], factor[c], constant[c], pass, low, high)
 
 static inline __attribute__((always_inline)) void K(sums_rows)(
     const float *restrict g, const float *restrict x, const float *restrict y, intptr_t begin, intptr_t end,
     intptr_t channels, const float *restrict factor, const float *restrict constant, const float *restrict mean,
-    double *restrict sums, double *restrict products, const pare_pass pass) {
+    double *restrict sums, double *restrict products, const pare_pass pass, const float low, const float high) {
   for (intptr_t c = 0; c < channels; c++) sums[c] = products[c] = 0;
   for (intptr_t run = begin; run < end; run += RUN) {
     intptr_t last = run + RUN < end ? run + RUN : end;
@@ -90,16 +99,20 @@ static inline __attribute__((always_inline)) void K(sums_rows)(
 
 static void K(sums_part)(const float *g, const float *x, const float *y, intptr_t begin, intptr_t end, intptr_t channels,
                          const float *factor, const float *constant, const float *mean, double *sums, double *products,
-                         pare_pass pass) {
+                         pare_pass pass, float low, float high) {
   switch (pass) {
     case PARE_PASS_ALL:
-      K(sums_rows)(g, x, g, begin, end, channels, factor, constant, mean, sums, products, PARE_PASS_ALL);
+      K(sums_rows)(g, x, g, begin, end, channels, factor, constant, mean, sums, products, PARE_PASS_ALL, low, high);
       break;
-    case PARE_PASS_FACTOR:
-      K(sums_rows)(g, x, g, begin, end, channels, factor, constant, mean, sums, products, PARE_PASS_FACTOR);
+    case PARE_PASS_POSITIVE:
+      K(sums_rows)(g, x, g, begin, end, channels, factor, constant, mean, sums, products, PARE_PASS_POSITIVE, low,
+                   high);
+      break;
+    case PARE_PASS_WITHIN:
+      K(sums_rows)(g, x, g, begin, end, channels, factor, constant, mean, sums, products, PARE_PASS_WITHIN, low, high);
       break;
     case PARE_PASS_OUTPUT:
-      K(sums_rows)(g, x, y, begin, end, channels, factor, constant, mean, sums, products, PARE_PASS_OUTPUT);
+      K(sums_rows)(g, x, y, begin, end, channels, factor, constant, mean, sums, products, PARE_PASS_OUTPUT, low, high);
       break;
   }
 }
@@ -107,7 +120,8 @@ static void K(sums_part)(const float *g, const float *x, const float *y, intptr_
 static inline __attribute__((always_inline)) void K(gradient_rows)(
     const float *g, const float *restrict x, const float *restrict y, float *gx, float *restrict passed, intptr_t begin,
     intptr_t end, intptr_t channels, const float *restrict factor, const float *restrict constant,
-    const float *restrict by_gradient, const float *restrict by_input, const float *restrict rest, const pare_pass pass) {
+    const float *restrict by_gradient, const float *restrict by_input, const float *restrict rest, const pare_pass pass,
+    const float low, const float high) {
   for (intptr_t r = begin; r < end; r++) {
     const float *ga = g + r * channels;
     const float *restrict xa = x + r * channels, *restrict ya = y + r * channels;
@@ -128,16 +142,24 @@ static inline __attribute__((always_inline)) void K(gradient_rows)(
 
 static void K(gradient_part)(const float *g, const float *x, const float *y, float *gx, float *passed, intptr_t begin,
                              intptr_t end, intptr_t channels, const float *factor, const float *constant,
-                             const float *by_gradient, const float *by_input, const float *rest, pare_pass pass) {
+                             const float *by_gradient, const float *by_input, const float *rest, pare_pass pass, float low,
+                             float high) {
   switch (pass) {
     case PARE_PASS_ALL:
-      K(gradient_rows)(g, x, x, gx, passed, begin, end, channels, factor, constant, by_gradient, by_input, rest, PARE_PASS_ALL);
+      K(gradient_rows)(g, x, x, gx, passed, begin, end, channels, factor, constant, by_gradient, by_input, rest,
+                       PARE_PASS_ALL, low, high);
       break;
-    case PARE_PASS_FACTOR:
-      K(gradient_rows)(g, x, x, gx, passed, begin, end, channels, factor, constant, by_gradient, by_input, rest, PARE_PASS_FACTOR);
+    case PARE_PASS_POSITIVE:
+      K(gradient_rows)(g, x, x, gx, passed, begin, end, channels, factor, constant, by_gradient, by_input, rest,
+                       PARE_PASS_POSITIVE, low, high);
+      break;
+    case PARE_PASS_WITHIN:
+      K(gradient_rows)(g, x, x, gx, passed, begin, end, channels, factor, constant, by_gradient, by_input, rest,
+                       PARE_PASS_WITHIN, low, high);
       break;
     case PARE_PASS_OUTPUT:
-      K(gradient_rows)(g, x, y, gx, passed, begin, end, channels, factor, constant, by_gradient, by_input, rest, PARE_PASS_OUTPUT);
+      K(gradient_rows)(g, x, y, gx, passed, begin, end, channels, factor, constant, by_gradient, by_input, rest,
+                       PARE_PASS_OUTPUT, low, high);
       break;
   }
 }

@@ -65,7 +65,9 @@ extension BreakEvenTable {
   /// The time of the representation's kernel over the dense layer's; infinite where there is none.
   private func share(of weight: any Representation, isLinear: Bool, density: Double) -> Double {
     switch weight {
-    case is CSRRepresentation, is PatternRepresentation: share(of: isLinear ? "sparse-linear.f32" : "sparse.f32", density: density)
+    case let blocks as BlockRepresentation where !isLinear && blocks.axis == 0 && blocks.height % 16 == 0:
+      share(of: BlockConvolution.name, density: density)
+    case is any SparseRepresentation: share(of: isLinear ? "sparse-linear.f32" : "sparse.f32", density: density)
     case is BinaryRepresentation: isLinear ? share(of: "signs.f32", density: 1) : .infinity
     case let integers as IntegerRepresentation where isLinear && integers.bits <= 4:
       share(of: integers.bits <= 2 ? "codes2.f32" : "codes4.f32", density: 1)

@@ -19,6 +19,7 @@ import Testing
         w, scales: Tensor.scalar(0.3), zeroPoints: Tensor.scalar(9, .u8), bits: 5, signed: false),
       try IntegerRepresentation.quantizing(w, scales: Tensor.scalar(1), bits: 2),
       try #require(try PatternRepresentation(w, pattern: twoOfFour(w.shape), kept: 2, of: 4, axis: 1)),
+      try #require(try BlockRepresentation(w, pattern: everyThirdBlock(w.shape, 4, 3), height: 4, width: 3)),
     ]
   }
 
@@ -26,6 +27,15 @@ import Testing
   static func twoOfFour(_ shape: Shape) throws -> Tensor {
     let inner = shape.count / shape[0] / shape[1]
     return try Tensor((0..<shape.count).map { ($0 / inner % shape[1] + $0 / inner / shape[1]) % 2 == 0 }, shape: shape)
+  }
+
+  /// Every third block of some outputs times some inputs at one kernel position.
+  static func everyThirdBlock(_ shape: Shape, _ height: Int, _ width: Int) throws -> Tensor {
+    let inner = shape.count / shape[0] / shape[1]
+    return try Tensor(
+      (0..<shape.count).map { index in
+        (index / inner / shape[1] / height + index / inner % shape[1] / width + index % inner) % 3 == 0
+      }, shape: shape)
   }
 
   static func decoded(_ value: any Representation, change: (inout OrderedDictionary<String, Tensor>, inout OrderedDictionary<String, EncodedScalar>) throws -> Void = { _, _ in }) throws -> any Representation {
@@ -37,7 +47,7 @@ import Testing
       RepresentationDecoder(name: "w", kind: type(of: value).kind, scalars: scalars, blobs: blobs))
   }
 
-  @Test(arguments: 0..<9) func roundTrip(_ index: Int) throws {
+  @Test(arguments: 0..<10) func roundTrip(_ index: Int) throws {
     let value = try Self.all()[index], again = try Self.decoded(value)
     #expect(try again.dense().isEqual(to: value.dense()))
     #expect(again.label == value.label && again.shape == value.shape && again.nonzeros == value.nonzeros)
@@ -55,9 +65,11 @@ import Testing
     #expect(sizes[6] == 135 + 4 + 1)
     #expect(sizes[7] == 54 + 4)
     #expect(sizes[8] == 108 * 4 + 27)
+    // Two rows of blocks 4x3, 4x1, 2x3, 2x1 at nine positions, a third of each: 12 indices, two counts.
+    #expect(sizes[9] == 72 * 4 + 12 + 2)
   }
 
-  @Test(arguments: 0..<9) func slicesCommuteWithDense(_ index: Int) throws {
+  @Test(arguments: 0..<10) func slicesCommuteWithDense(_ index: Int) throws {
     let value = try Self.all()[index]
     for axis in 0..<2 {
       let slice = try value.sliced(axis: axis, keeping: [0, 2, 3])
@@ -67,7 +79,7 @@ import Testing
   }
 
   /// Updating with any values keeps what the representation promised.
-  @Test(arguments: 0..<9) func updatesKeepTheInvariant(_ index: Int) throws {
+  @Test(arguments: 0..<10) func updatesKeepTheInvariant(_ index: Int) throws {
     let value = try Self.all()[index], leaf = try Tensor.randn([6, 4, 3, 3], seed: 9)
     let updated = try value.updated(from: leaf)
     if let mask = try value.mask() {
@@ -100,7 +112,27 @@ import Testing
     #expect(throws: PareError.self) { try Self.decoded(value) { _, scalars in scalars["shape"] = .integers([1 << 40, 7, 2]) } }
   }
 
-  @Test(arguments: 0..<9) func maskingHoldsZeros(_ index: Int) throws {
+  /// Only whole blocks are stored as such, also where output channels are the second axis and the last blocks are smaller.
+  @Test(arguments: [0, 1]) func blocksAreWhole(axis: Int) throws {
+    let w = try Tensor.randn([5, 7, 2, 3], seed: 1)
+    let turned = try w.transposed(0, 1).contiguous(), fits = try Self.everyThirdBlock(w.shape, 2, 4)
+    let (values, pattern) = axis == 0 ? (w, fits) : (turned, try fits.transposed(0, 1).contiguous())
+    let value = try #require(try BlockRepresentation(values, pattern: pattern, height: 2, width: 4, axis: axis))
+    #expect(try value.label == "block" && value.storedElements == fits.countNonzero())
+    #expect(try value.pattern().isEqual(to: pattern))
+    #expect(try value.dense().isEqual(to: values * pattern.converted(to: .f32)))
+    #expect(try Self.decoded(value).dense().isEqual(to: value.dense()))
+    #expect(try BlockRepresentation(values, pattern: pattern, height: 3, width: 4, axis: axis) == nil)
+    #expect(throws: PareError.self) { try BlockRepresentation(values, pattern: pattern, height: 0, width: 4, axis: axis) }
+    #expect(throws: PareError.self) { try BlockRepresentation(values, pattern: pattern, height: 2, width: 4, axis: 2) }
+    // Cut or held across blocks, it is sparse rows; between them it stays.
+    #expect(try value.sliced(axis: axis, keeping: [0, 1, 4]) is BlockRepresentation)
+    #expect(try value.sliced(axis: axis, keeping: [1, 2, 3]) is CSRRepresentation)
+    let mask = try Tensor.randn(values.shape, seed: 4).gt(0)
+    #expect(try value.masked(mask) is CSRRepresentation && value.masked(pattern) is BlockRepresentation)
+  }
+
+  @Test(arguments: 0..<10) func maskingHoldsZeros(_ index: Int) throws {
     let value = try Self.all()[index]
     let mask = try Tensor.randn([6, 4, 3, 3], seed: 11).gt(0), held = try value.masked(mask)
     #expect(try held.dense().isEqual(to: value.dense() * mask.converted(to: .f32)))
@@ -126,6 +158,14 @@ import Testing
     #expect(throws: PareError.self) { try Self.decoded(all[4]) { _, s in s["shape"] = .integers([1 << 40, 1 << 40]) } }
     #expect(throws: PareError.self) { try Self.decoded(all[4]) { b, _ in b["scales"] = try Tensor.full([6], .nan) } }
     #expect(throws: PareError.self) { try Self.decoded(all[3]) { _, s in s["shape"] = .integers([6, 2]) } }
+    for shape in [[6, 4, 3], [0, 1 << 40, 1 << 40], [1 << 40, 4, 0, 1 << 40], [6]] {
+      #expect(throws: PareError.self) { try Self.decoded(all[9]) { _, s in s["shape"] = .integers(shape) } }
+    }
+    for field in ["height", "width", "axis"] {
+      for bad in [-1, 0, Int.max] where field != "axis" || bad != 0 {
+        #expect(throws: PareError.self) { try Self.decoded(all[9]) { _, s in s[field] = .integer(bad) } }
+      }
+    }
     #expect(throws: PareError.self) { try Self.decoded(all[3]) { b, _ in b["row_counts"] = try Tensor.full([6, 1], 255, .u8) } }
   }
 

@@ -94,6 +94,19 @@ import Testing
     #expect(try got.isClose(to: expected, absolute: 1e-4))
   }
 
+  @Test func blocksAreStoredAsSuch() throws {
+    let data = try Zoo.digits()
+    let pruned = try BuiltIns.apply(
+      "prune", ["granularity": "block", "block": .list([4, 2]), "sparsity": 0.75], to: Zoo.cnn())
+    let dense = try Zoo.cnn().layer(named: "fc1"), layer = try pruned.layer(named: "fc1")
+    #expect(layer.representation == "block" && layer.bytes * 3 < dense.bytes && layer.macs * 3 < dense.macs)
+    let tuned = try BuiltIns.apply("finetune", ["epochs": 1], to: pruned, data: data)
+    #expect(try tuned.layer(named: "fc1").representation == "block")
+    #expect(try tuned.zeros(of: "fc1.weight") == pruned.zeros(of: "fc1.weight"))
+    let again = try PareFile.decode(PareFile.encode(tuned), name: "blocks.pare")
+    #expect(try again.layer(named: "fc1").representation == "block" && again.hash() == tuned.hash())
+  }
+
   @Test func latencyBudgetsAreMetByTheTable() throws {
     let model = try NN.resnet(depth: 20, seed: 1), table = BreakEvenTable.builtIn
     let whole = try table.milliseconds(of: model)

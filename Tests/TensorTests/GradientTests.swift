@@ -166,10 +166,10 @@ private let network: [GradientCase] = [
   .init("batchNormTraining", [[3, 2, 2, 3], [2], [2]]) { try $0[0].batchNormTraining(scale: $0[1], shift: $0[2]).y },
   .init("batchNormTraining 2-D", [[5, 3], [3], [3]]) { try $0[0].batchNormTraining(scale: $0[1], shift: $0[2]).y },
   .init("batchNormTraining residual relu", [[3, 2, 2, 3], [2], [2], [3, 2, 2, 3]]) {
-    try $0[0].batchNormTraining(scale: $0[1], shift: $0[2], residual: $0[3], relu: true).y
+    try $0[0].batchNormTraining(scale: $0[1], shift: $0[2], residual: $0[3], rectifier: .relu).y
   },
   .init("batchNormTraining relu", [[3, 2, 2, 3], [2], [2]]) {
-    try $0[0].batchNormTraining(scale: $0[1], shift: $0[2], relu: true).y
+    try $0[0].batchNormTraining(scale: $0[1], shift: $0[2], rectifier: .relu).y
   },
   .init("conv relu", [[2, 3, 5, 4], [4, 3, 3, 2], [4]]) { try $0[0].conv(weight: $0[1], bias: $0[2], padding: [1], relu: true) },
   .init("linear residual", [[2, 5, 4], [3, 4], [2, 5, 3]]) { try $0[0].linear(weight: $0[1], residual: $0[2]) },

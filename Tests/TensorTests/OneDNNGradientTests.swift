@@ -111,19 +111,46 @@ import Testing
       Tensor.randn(Shape(sizes), seed: 9, dtype: .f64),
     ]
     try compare(residual ? inputs : Array(inputs.prefix(3)), threads: 2) { x in
-      try x[0].batchNormTraining(scale: x[1], shift: x[2], residual: residual ? x[3] : nil, relu: true).y
+      try x[0].batchNormTraining(scale: x[1], shift: x[2], residual: residual ? x[3] : nil, rectifier: .relu).y
     }
     if residual {
       try compare(inputs, threads: 1) { try $0[0].batchNormTraining(scale: $0[1], shift: $0[2], residual: $0[3]).y }
     }
   }
 
+  /// Half of the channels lie within the bounds, the others far below or above.
+  @Test(arguments: [[4, 16, 8, 8], [3, 5, 7, 6], [16, 12], [2, 130, 3, 3]])
+  func batchNormalizationWithClip(_ sizes: [Int]) throws {
+    let channels = try Shape([sizes[1]])
+    let shift = try Tensor((0..<sizes[1]).map { [50.0, -50, 3, 3][$0 % 4] }, shape: channels)
+    let inputs = try [
+      Tensor.randn(Shape(sizes), seed: 6, dtype: .f64), Tensor.randn(channels, seed: 7, dtype: .f64).sign() * 0.25, shift,
+    ]
+    try compare(inputs, threads: 2) {
+      try $0[0].batchNormTraining(scale: $0[1], shift: $0[2], rectifier: .clip(0...6)).y
+    }
+    // The same in steps, and with a residual before the bounds.
+    let x = try inputs.map { try $0.converted(to: .f32).tracked() }
+    let fused = try x[0].batchNormTraining(scale: x[1], shift: x[2], rectifier: .clip(0...6)).y
+    let steps = try x[0].batchNormTraining(scale: x[1], shift: x[2]).y.clip(min: 0, max: 6)
+    #expect(try fused.isEqual(to: steps))
+    let (a, b) = (try fused.square().sum().backward(), try steps.square().sum().backward())
+    for leaf in x { #expect(try difference(#require(a[leaf]), #require(b[leaf]), absolute: 1e-4) == nil) }
+    let added = try x[0].batchNormTraining(scale: x[1], shift: x[2], residual: x[0], rectifier: .clip(0...6)).y
+    let whole = try (x[0].batchNormTraining(scale: x[1], shift: x[2]).y + x[0]).clip(min: 0, max: 6)
+    #expect(try difference(added, whole, absolute: 1e-5) == nil)
+    let (c, d) = (try added.sum().backward(), try whole.sum().backward())
+    for leaf in x { #expect(try difference(#require(c[leaf]), #require(d[leaf]), absolute: 1e-3) == nil) }
+  }
+
   @Test func epiloguesAreTheirComposition() throws {
     let x = try Tensor.randn([2, 5, 4, 3], seed: 1), residual = try Tensor.randn([2, 5, 4, 3], seed: 2)
     let (a, b) = (try Tensor.randn([5], seed: 3), try Tensor.rand([5], low: 0.5, high: 2, seed: 4))
     let plain = try x.batchNorm(scale: a, shift: a, mean: a, variance: b)
-    let fused = try x.batchNorm(scale: a, shift: a, mean: a, variance: b, residual: residual, relu: true)
+    let fused = try x.batchNorm(scale: a, shift: a, mean: a, variance: b, residual: residual, rectifier: .relu)
     #expect(try difference(fused, (plain + residual).relu(), absolute: 1e-6) == nil)
+    let clipped = try x.batchNorm(scale: a, shift: a, mean: a, variance: b, rectifier: .clip(-0.5...0.5))
+    #expect(try difference(clipped, plain.clip(min: -0.5, max: 0.5), absolute: 1e-6) == nil)
     let weight = try Tensor.randn([7, 3], seed: 5)
     #expect(try difference(x.linear(weight: weight, relu: true), x.linear(weight: weight).relu()) == nil)
     #expect(failure { try x.batchNormTraining(scale: a, shift: b, residual: a) }?.argument == "residual")
@@ -137,7 +164,7 @@ import Testing
     for isa in [PARE_ISA_AVX512, PARE_ISA_AVX2, PARE_ISA_PORTABLE] {
       pare_limit_isa(isa)
       let leaf = x.tracked()
-      let y = try leaf.batchNormTraining(scale: a, shift: b, relu: true).y
+      let y = try leaf.batchNormTraining(scale: a, shift: b, rectifier: .relu).y
       let gradient = try #require(try y.square().sum().backward()[leaf])
       results.append(try Tensor.stack([y.detached(), gradient]))
     }

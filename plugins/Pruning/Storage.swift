@@ -4,20 +4,23 @@ extension Representation {
   /// The masked values stored sparse where that takes fewer bytes than dense ones, else as they are. Both keep the
   /// zeros through later training; only the sparse one is smaller.
   ///
-  /// - Parameter pattern: the n:m pattern that was asked for, with the axis of input channels.
-  func smallest(_ pattern: (kept: Int, of: Int, axis: Int)? = nil) throws -> any Representation {
+  /// - Parameters:
+  ///   - granularity: that of the pruning; its blocks or n:m groups are stored as such.
+  ///   - axis: that of output channels, 0 or 1; the other one has the input channels.
+  func smallest(_ granularity: Granularity, outputs axis: Int) throws -> any Representation {
     guard let masked = self as? MaskedRepresentation, masked.label == MaskedRepresentation.kind,
       masked.tensor.dtype.isFloating, masked.shape.rank >= 1
     else { return self }
-    if let pattern,
-      let packed = try PatternRepresentation(
-        masked.tensor, pattern: masked.kept, kept: pattern.kept, of: pattern.of, axis: pattern.axis),
-      try packed.byteCount() < DenseRepresentation(masked.tensor).byteCount()
-    {
-      return packed
-    }
-    let sparse = try CSRRepresentation(masked.tensor, pattern: masked.kept)
-    return try sparse.byteCount() < DenseRepresentation(masked.tensor).byteCount() ? sparse : self
+    let (values, kept) = (masked.tensor, masked.kept), limit = try DenseRepresentation(values).byteCount()
+    let packed: (any Representation)? =
+      switch granularity {
+      case .pattern(let some, let of): try PatternRepresentation(values, pattern: kept, kept: some, of: of, axis: 1 - axis)
+      case .block(let height, let width): try BlockRepresentation(values, pattern: kept, height: height, width: width, axis: axis)
+      default: nil
+      }
+    if let packed, try packed.byteCount() < limit { return packed }
+    let sparse = try CSRRepresentation(values, pattern: kept)
+    return try sparse.byteCount() < limit ? sparse : self
   }
 }
 

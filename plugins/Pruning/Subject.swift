@@ -86,10 +86,8 @@ struct WeightSubject: PruningSubject {
       let shape = view.weight.shape
       let mask = try Tensor(maps[index].spread(flags[index]).map { !$0 }, shape: shape)
       let masked = try result.parameter(named: view.weightName).value.masked(view.stored(mask))
-      var pattern: (kept: Int, of: Int, axis: Int)?
-      if case .pattern(let kept, let of) = options.granularity { pattern = (kept, of, view.isTransposed ? 0 : 1) }
       result.parameters[view.weightName]?.value =
-        isFinal && options.isPhysical ? try masked.smallest(pattern) : masked
+        isFinal && options.isPhysical ? try masked.smallest(options.granularity, outputs: view.isTransposed ? 1 : 0) : masked
     }
     return result
   }

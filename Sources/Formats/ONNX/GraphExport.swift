@@ -57,9 +57,8 @@ struct GraphExport {
       case let thirds as TernaryRepresentation:
         let codes = try thirds.values.values(as: Int8.self).map { UInt8($0 + 1) }
         try addScaledTable(name, codes, thirds.shape, scales: thirds.scales, axis: thirds.axis)
-      case let sparse as CSRRepresentation where options.sparseInitializer: try addSparse(name, sparse)
-      case let sparse as PatternRepresentation where options.sparseInitializer:
-        try addSparse(name, CSRRepresentation(sparse.dense(), pattern: sparse.pattern()))
+      case let sparse as any SparseRepresentation where options.sparseInitializer:
+        try addSparse(name, sparse as? CSRRepresentation ?? CSRRepresentation(sparse.dense(), pattern: sparse.pattern()))
       case let value: graph.initializer.append(try tensor(value.dense(), name))
       }
     }

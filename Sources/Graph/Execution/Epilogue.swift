@@ -1,11 +1,11 @@
 import Tensor
 
-/// What follows an operator and can be done in the same pass over memory: the addition of a residual, then max(., 0).
+/// What follows an operator and can be done in the same pass over memory: the addition of a residual, then bounds.
 public struct Epilogue: Sendable {
   /// Added to the result.
   public var residual: Tensor?
-  /// Whether negative results become 0 after that.
-  public var relu = false
+  /// What bounds the result after that: relu, or a clip where the operator takes one.
+  public var rectifier: Rectifier?
 
   /// Nothing follows the operator.
   public init() {}
@@ -18,6 +18,8 @@ public struct Epilogue: Sendable {
     public static let residual = Kinds(rawValue: 1)
     /// max(., 0), after the addition if there is one.
     public static let relu = Kinds(rawValue: 2)
+    /// A clip with constant bounds, where nothing is added.
+    public static let clip = Kinds(rawValue: 4)
   }
 }
 
@@ -27,12 +29,12 @@ struct FusedNodes {
   var nodes: [Int]
   /// The value that is added.
   var residual: String?
-  var relu = false
+  var rectifier: Rectifier?
 
   /// The chains of a model, by the position of their last node. A node is in one chain at most.
   ///
   /// What lies between the nodes of a chain is read by nobody else and is no output of the model.
-  static func all(in model: Model, _ operators: [any Operator]) -> [Int: FusedNodes] {
+  static func all(in model: Model, _ operators: [any Operator]) throws -> [Int: FusedNodes] {
     var readers: [String: [Int]] = [:]
     for (index, node) in model.nodes.enumerated() {
       for name in node.inputs where !name.isEmpty { readers[name, default: []].append(index) }
@@ -60,9 +62,12 @@ struct FusedNodes {
         taken.insert(next)
         if let after = reader(next) { next = after }
       }
-      if kinds.contains(.relu), operators[next] is ReluOperator, chain.nodes.last != next {
-        chain.relu = true
-        chain.nodes.append(next)
+      if chain.nodes.last != next {
+        if kinds.contains(.relu), operators[next] is ReluOperator { chain.rectifier = .relu }
+        if kinds.contains(.clip), chain.residual == nil, operators[next] is ClipOperator {
+          chain.rectifier = try ClipOperator.range(of: model.nodes[next], in: model).map { .clip($0) }
+        }
+        if chain.rectifier != nil { chain.nodes.append(next) }
       }
       if chain.nodes.count > 1 { result[chain.nodes[chain.nodes.count - 1]] = chain }
     }

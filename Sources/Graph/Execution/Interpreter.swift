@@ -23,7 +23,7 @@ public struct Interpreter: Sendable {
     let outputs: [Int]
     /// What the epilogue adds; -1 is nothing.
     var residual = -1
-    var relu = false
+    var rectifier: Rectifier?
     /// Slots that nobody reads after this step.
     var released: [Int] = []
   }
@@ -77,7 +77,7 @@ public struct Interpreter: Sendable {
       }
     ).union(0..<parameterCount)
 
-    let chains = FusedNodes.all(in: model, plain.map(\.op))
+    let chains = try FusedNodes.all(in: model, plain.map(\.op))
     let inside = Set(chains.values.flatMap { $0.nodes.dropLast() })
     var fused: [Step] = []
     for (index, step) in plain.enumerated() where !inside.contains(index) {
@@ -89,7 +89,7 @@ public struct Interpreter: Sendable {
       fused.append(
         Step(
           node: first.node, op: first.op, inputs: first.inputs, outputs: step.outputs,
-          residual: chain.residual.flatMap { slots[$0] } ?? -1, relu: chain.relu))
+          residual: chain.residual.flatMap { slots[$0] } ?? -1, rectifier: chain.rectifier))
     }
     hidden = Set(inside.flatMap { plain[$0].outputs })
     steps = Self.releasing(plain, keeping: kept)
@@ -151,7 +151,7 @@ public struct Interpreter: Sendable {
     for step in wanted.isDisjoint(with: hidden) ? fusedSteps : steps {
       try Interrupt.check()
       context.epilogue.residual = step.residual < 0 ? nil : values[step.residual]
-      context.epilogue.relu = step.relu
+      context.epilogue.rectifier = step.rectifier
       arguments.removeAll(keepingCapacity: true)
       for slot in step.inputs { arguments.append(slot < 0 ? nil : values[slot]) }
       try autocast?.cast(&arguments, for: step.node, step.op.precision)

@@ -8,7 +8,7 @@ import Tensor
 struct BatchNormalizationOperator: Operator {
   static let name = "BatchNormalization"
   var arity: ClosedRange<Int> { 5...5 }
-  var fuses: Epilogue.Kinds { [.residual, .relu] }
+  var fuses: Epilogue.Kinds { [.residual, .relu, .clip] }
 
   func infer(_ node: Node, _ inputs: [ValueType?], _ context: OperatorContext) throws -> [ValueType] {
     let x = try inputs.required(0, node)
@@ -34,17 +34,17 @@ struct BatchNormalizationOperator: Operator {
     // A residual that broadcasts comes after the normalization, in a pass of its own.
     let follows = context.epilogue.residual.flatMap { $0.shape == x.shape && $0.dtype == x.dtype ? nil : $0 }
     let residual = follows == nil ? context.epilogue.residual : nil
-    let relu = context.epilogue.relu && follows == nil
+    let rectifier = follows == nil ? context.epilogue.rectifier : nil
     func finished(_ y: Tensor) throws -> [Tensor] {
       guard let follows else { return [y] }
       let sum = try y + follows
-      return [context.epilogue.relu ? try sum.relu() : sum]
+      return [try context.epilogue.rectifier?(sum) ?? sum]
     }
     if try node.flag("training_mode") {
       // Statistics of the batch, written into the graph: the running ones are outputs, their variance the batch's own.
       let momentum = try node.float("momentum", default: 0.9)
       let (y, batchMean, batchVariance) = try x.batchNormTraining(
-        scale: scale, shift: shift, epsilon: epsilon, residual: residual, relu: relu)
+        scale: scale, shift: shift, epsilon: epsilon, residual: residual, rectifier: rectifier)
       return try finished(y) + [
         mean * momentum + batchMean.converted(to: mean.dtype) * (1 - momentum),
         variance * momentum + batchVariance.converted(to: variance.dtype) * (1 - momentum),
@@ -53,7 +53,7 @@ struct BatchNormalizationOperator: Operator {
     guard context.isTraining else {
       return try finished(
         x.batchNorm(
-          scale: scale, shift: shift, mean: mean, variance: variance, epsilon: epsilon, residual: residual, relu: relu))
+          scale: scale, shift: shift, mean: mean, variance: variance, epsilon: epsilon, residual: residual, rectifier: rectifier))
     }
     let samples = x.count / max(1, x.shape[1])
     guard samples > 1 else {
@@ -61,7 +61,7 @@ struct BatchNormalizationOperator: Operator {
                          suggestion: "use a larger batch")
     }
     let (result, batchMean, batchVariance) = try x.batchNormTraining(
-      scale: scale, shift: shift, epsilon: epsilon, residual: residual, relu: relu)
+      scale: scale, shift: shift, epsilon: epsilon, residual: residual, rectifier: rectifier)
     let momentum = try node.float("momentum", default: 0.9)
     if let name = node.input(3) {
       context.statistics[name] = try mean * momentum + batchMean.detached() * (1 - momentum)

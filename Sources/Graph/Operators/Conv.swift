@@ -43,7 +43,7 @@ struct ConvOperator: Operator {
     return [try x.conv(
       weight: weight, bias: inputs.optional(2), strides: window.strides,
       padding: window.padding(Array(x.shape.dimensions.dropFirst(2))), dilations: window.dilations,
-      groups: node.int("group", default: 1), relu: context.epilogue.relu)]
+      groups: node.int("group", default: 1), relu: context.epilogue.rectifier == .relu)]
   }
 
   func macs(_ node: Node, _ inputs: [ValueType?], _ outputs: [ValueType], weights: [Int?]) throws -> Int {

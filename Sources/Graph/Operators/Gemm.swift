@@ -36,14 +36,14 @@ struct GemmOperator: Operator {
     if alpha == 1, beta == 1, transB, c == nil || c?.shape.dimensions == [b.shape[0]],
       residual == nil || residual?.shape.dimensions == [a.shape[0], b.shape[0]] && residual?.dtype == a.dtype
     {
-      return [try a.linear(weight: b, bias: c, residual: residual, relu: context.epilogue.relu)]
+      return [try a.linear(weight: b, bias: c, residual: residual, relu: context.epilogue.rectifier == .relu)]
     }
     if transB { b = try b.transposed(0, 1) }
     var result = try a.matmul(b)
     if alpha != 1 { result = try result * alpha }
     if let c { result = try result + (beta == 1 ? c : c * beta) }
     if let residual { result = try result + residual }
-    return [context.epilogue.relu ? try result.relu() : result]
+    return [try context.epilogue.rectifier?(result) ?? result]
   }
 
   func macs(_ node: Node, _ inputs: [ValueType?], _ outputs: [ValueType], weights: [Int?]) throws -> Int {

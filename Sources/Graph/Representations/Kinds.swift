@@ -7,7 +7,7 @@ public enum RepresentationKinds {
     Dictionary(uniqueKeysWithValues: builtIn.map { ($0.kind, $0) }))
   private static let builtIn: [any Representation.Type] = [
     DenseRepresentation.self, MaskedRepresentation.self, IntegerRepresentation.self, CSRRepresentation.self,
-    PatternRepresentation.self,
+    BlockRepresentation.self, PatternRepresentation.self,
     CodebookRepresentation.self, BinaryRepresentation.self, TernaryRepresentation.self,
   ]
 

@@ -3,8 +3,8 @@ import Tensor
 
 /// Of every `group` neighbours along one axis, `kept` are stored (2:4, 4:8): the values, and for each its place in the group.
 ///
-/// A rest shorter than a group keeps its share, rounded up. The pattern is the invariant: what is not stored stays 0.
-public struct PatternRepresentation: Representation {
+/// A rest shorter than a group keeps its share, rounded up.
+public struct PatternRepresentation: SparseRepresentation {
   public static let kind = "n:m"
   public let shape: Shape
   /// How many of each group are stored.
@@ -19,8 +19,6 @@ public struct PatternRepresentation: Representation {
   public let places: [UInt8]
 
   public var label: String { "\(kept):\(group)" }
-  public var nonzeros: Int { (try? values.countNonzero()) ?? values.count }
-  public var storedElements: Int { places.count }
 
   /// Stores the positions where `pattern` (bool, the tensor's shape) is true, zeros included; nil where they are not
   /// `kept` of every `group` along the axis.
@@ -84,12 +82,7 @@ public struct PatternRepresentation: Representation {
 
   public func dense() throws -> Tensor { try scattered(values) }
 
-  /// True (bool, the dense shape) where a value is stored.
   public func pattern() throws -> Tensor { try scattered(Tensor.ones(Shape([places.count]), .f32)).ne(0) }
-
-  public func mask() throws -> Tensor? { try pattern() }
-
-  public func projected(_ leaf: Tensor) throws -> Tensor { try leaf * pattern().converted(to: leaf.dtype) }
 
   public func updated(from leaf: Tensor) throws -> any Representation {
     try requireShape(leaf, shape, Self.kind)

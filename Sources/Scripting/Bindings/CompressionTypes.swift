@@ -44,7 +44,10 @@ enum CompressionTypes {
     let width = rows.map { $0[0].count }.max() ?? 0
     var lines = rows.map { $0[0] + String(repeating: " ", count: width - $0[0].count + 2) + $0[1] }
     let (a, b) = (plan.before, plan.after)
-    lines.append("parameters \(a.parameters) -> \(b.parameters), macs \(a.macs) -> \(b.macs), bytes \(a.bytes) -> \(b.bytes)")
+    func change(_ name: String, _ figure: KeyPath<Cost, Int>) -> String {
+      "\(name) \(a[keyPath: figure].grouped) -> \(b[keyPath: figure].grouped)"
+    }
+    lines.append([change("parameters", \.parameters), change("macs", \.macs), change("bytes", \.bytes)].joined(separator: ", "))
     return lines.joined(separator: "\n")
   }
 

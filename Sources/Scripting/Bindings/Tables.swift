@@ -156,7 +156,7 @@ enum Comparison {
     let rows = try Conversion.list(costs, state) { try Tables.cost($0, state) }
     let first = costs[0]
     func cell(_ value: Int, _ base: Int) -> String {
-      base == value ? "\(value)" : "\(value) (\(Text.short(Double(value) / Double(max(1, base))))x)"
+      base == value ? value.grouped : "\(value.grouped) (\(Text.short(Double(value) / Double(max(1, base))))x)"
     }
     var lines = [["model", "layers", "parameters", "nonzeros", "macs", "bytes"]]
     for (index, cost) in costs.enumerated() {
@@ -187,7 +187,7 @@ enum Comparison {
       guard values || x.op != y.op || x.parameterNames != y.parameterNames || x.shape != y.shape
         || x.representation != y.representation
       else { continue }
-      func arrow(_ p: Int, _ q: Int) -> String { p == q ? "\(p)" : "\(p) -> \(q)" }
+      func arrow(_ p: Int, _ q: Int) -> String { p == q ? p.grouped : "\(p.grouped) -> \(q.grouped)" }
       lines.append([
         name, arrow(x.parameters, y.parameters), arrow(x.nonzeros, y.nonzeros), arrow(x.macs, y.macs),
         arrow(x.bytes, y.bytes), x.representation == y.representation ? x.representation : "\(x.representation) -> \(y.representation)",

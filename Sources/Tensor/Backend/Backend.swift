@@ -44,14 +44,14 @@ package protocol Backend: Sendable {
   func averagePool(_ x: Tensor, _ p: Window, countIncludePad: Bool) throws -> Tensor
   func averagePoolGradient(_ g: Tensor, inputShape: Shape, _ p: Window, countIncludePad: Bool) throws -> Tensor
   /// Normalizes over all axes but 1 with the batch's own mean and biased variance; those and `scale`, `shift` are [C].
-  /// Then adds `residual`, of x's shape, and makes negative results 0 where `relu` is set.
+  /// Then adds `residual`, of x's shape, and bounds the result.
   func batchNormTraining(
-    _ x: Tensor, _ scale: Tensor, _ shift: Tensor, epsilon: Double, residual: Tensor?, relu: Bool
+    _ x: Tensor, _ scale: Tensor, _ shift: Tensor, epsilon: Double, residual: Tensor?, rectifier: Rectifier?
   ) throws -> (y: Tensor, mean: Tensor, variance: Tensor)
   func batchNormGradient(_ g: Tensor, _ forward: BatchNormForward) throws
     -> (x: Tensor, scale: Tensor, shift: Tensor, residual: Tensor?)
-  /// x * factor + constant per position of axis 1 (both [C]), plus `residual`, negative results 0 where `relu` is set.
-  func channelAffine(_ x: Tensor, _ factor: Tensor, _ constant: Tensor, residual: Tensor?, relu: Bool) throws -> Tensor
+  /// x * factor + constant per position of axis 1 (both [C]), plus `residual`, bounded.
+  func channelAffine(_ x: Tensor, _ factor: Tensor, _ constant: Tensor, residual: Tensor?, rectifier: Rectifier?) throws -> Tensor
 
   // Kernels that stand for several operations; nil where the backend has none, and the operation is composed.
   /// Normalizes rows of `width` elements, which lie along the last axes, by their own statistics; `scale` and `shift` are of
@@ -93,8 +93,9 @@ package struct BatchNormForward: Sendable {
   package var variance: Tensor
   package var epsilon: Double
   package var hasResidual: Bool
-  package var relu: Bool
-  /// The result, where it alone tells what `relu` let pass: behind a residual.
+  /// Not a clip where there is a residual.
+  package var rectifier: Rectifier?
+  /// The result, where it alone tells what relu let pass: behind a residual.
   package var y: Tensor?
 }
 

@@ -1,9 +1,20 @@
-/// Convolution and pooling: f32 on oneDNN, channels-last in and out; the rest on the reference.
+import Support
+
+/// Convolution and pooling: f32, f16 and bf16 on oneDNN, channels-last in and out; the rest on the reference.
 extension CPUBackend {
   /// Whether oneDNN computes a layer on these operands.
   func isFast(_ tensors: Tensor?...) -> Bool {
-    tensors.allSatisfy { $0.map { $0.dtype == .f32 && $0.count > 0 } ?? true }
+    tensors.allSatisfy { $0.map { ($0.dtype == .f32 || $0.dtype.isHalf) && $0.count > 0 } ?? true }
   }
+
+  /// Half-precision layers: bf16 as it is where the processor multiplies it and oneDNN has a kernel, else operands are made
+  /// f32, summed as such, and the result rounded.
+  func half<R>(_ dtype: DType, native: () throws -> R, widened: () throws -> R) throws -> R {
+    guard dtype == .bf16, OneDNN.multipliesBF16 else { return try widened() }
+    do { return try native() } catch let error as PareError where error.code == .unsupported { return try widened() }
+  }
+
+  func wide(_ x: Tensor) throws -> Tensor { try convert(x, to: .f32) }
 
   private func geometry(_ window: Window, _ input: Shape) -> WindowGeometry {
     let output = window.output(height: input.dims[2], width: input.dims[3])
@@ -22,22 +33,31 @@ extension CPUBackend {
 
   func channelsLast(_ x: Tensor) throws -> Tensor { x.isChannelsLast ? x : try x.channelsLast() }
 
-  func emptyChannelsLast(_ sizes: [Int]) throws -> Tensor {
+  func emptyChannelsLast(_ sizes: [Int], _ dtype: DType = .f32) throws -> Tensor {
     let shape = try Shape(sizes)
-    return try .empty(shape, .f32, layout: Tensor.channelsLastLayout(shape))
+    return try .empty(shape, dtype, layout: Tensor.channelsLastLayout(shape))
   }
 
   func convolution(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ p: Convolution, relu: Bool) throws -> Tensor {
     guard isFast(x, weight, bias) else { return try reference.convolution(x, weight, bias, p, relu: relu) }
+    guard x.dtype != .f32 else { return try forward(x, weight, bias, p, relu) }
+    return try half(x.dtype) {
+      try forward(x, weight, bias.map(wide), p, relu)
+    } widened: {
+      try convert(forward(wide(x), wide(weight), bias.map(wide), p, relu), to: x.dtype)
+    }
+  }
+
+  private func forward(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ p: Convolution, _ relu: Bool) throws -> Tensor {
     Compute.prepareLibraries()
     let geometry = geometry(p, x.shape, outputs: weight.shape.dims[0])
-    let result = try emptyChannelsLast(geometry.destination)
+    let result = try emptyChannelsLast(geometry.destination, x.dtype)
     guard result.count > 0 else { return result }
     let (x, weight, bias) = (try channelsLast(x), try weight.contiguous(), try bias?.contiguous())
     try withExtendedLifetime((x, weight, bias)) {
       try OneDNNConvolution.forward(
         geometry, source: x.address, weights: weight.address, bias: bias.map { UnsafeRawPointer($0.address) },
-        destination: result.address, relu: relu)
+        destination: result.address, narrow: x.dtype == .bf16, relu: relu)
     }
     return result
   }
@@ -46,13 +66,22 @@ extension CPUBackend {
     guard isFast(g, weight), inputShape.count > 0 else {
       return try reference.convolutionInputGradient(g, weight, inputShape: inputShape, p)
     }
+    guard g.dtype != .f32 else { return try backwardData(g, weight, inputShape, p) }
+    return try half(g.dtype) {
+      try backwardData(g, weight, inputShape, p)
+    } widened: {
+      try convert(backwardData(wide(g), wide(weight), inputShape, p), to: g.dtype)
+    }
+  }
+
+  private func backwardData(_ g: Tensor, _ weight: Tensor, _ inputShape: Shape, _ p: Convolution) throws -> Tensor {
     Compute.prepareLibraries()
     let geometry = geometry(p, inputShape, outputs: weight.shape.dims[0])
-    let result = try emptyChannelsLast(geometry.source)
+    let result = try emptyChannelsLast(geometry.source, g.dtype)
     let (g, weight) = (try channelsLast(g), try weight.contiguous())
     try withExtendedLifetime((g, weight)) {
       try OneDNNConvolution.backwardData(
-        geometry, gradient: g.address, weights: weight.address, sourceGradient: result.address)
+        geometry, gradient: g.address, weights: weight.address, sourceGradient: result.address, narrow: g.dtype == .bf16)
     }
     return result
   }
@@ -63,6 +92,19 @@ extension CPUBackend {
     guard isFast(g, x), weightShape.count > 0 else {
       return try reference.convolutionWeightGradient(g, x, weightShape: weightShape, bias: bias, p)
     }
+    guard g.dtype != .f32 else { return try backwardWeights(g, x, weightShape, bias, p) }
+    let (weight, sums) = try half(g.dtype) {
+      try backwardWeights(g, x, weightShape, bias, p)
+    } widened: {
+      try backwardWeights(wide(g), wide(x), weightShape, bias, p)
+    }
+    return (try convert(weight, to: g.dtype), try sums.map { try convert($0, to: g.dtype) })
+  }
+
+  /// Both in f32.
+  private func backwardWeights(_ g: Tensor, _ x: Tensor, _ weightShape: Shape, _ bias: Bool, _ p: Convolution) throws
+    -> (weight: Tensor, bias: Tensor?)
+  {
     Compute.prepareLibraries()
     let geometry = geometry(p, x.shape, outputs: weightShape.dims[0])
     let weightGradient = try Tensor.empty(weightShape, .f32)
@@ -71,7 +113,7 @@ extension CPUBackend {
     try withExtendedLifetime((g, x)) {
       try OneDNNConvolution.backwardWeights(
         geometry, source: x.address, gradient: g.address, weightsGradient: weightGradient.address,
-        biasGradient: biasGradient?.address)
+        biasGradient: biasGradient?.address, narrow: g.dtype == .bf16)
     }
     return (weightGradient, biasGradient)
   }
@@ -84,6 +126,10 @@ extension CPUBackend {
 
   func maxPool(_ x: Tensor, _ p: Window, training: Bool) throws -> (y: Tensor, workspace: Tensor?) {
     guard isFast(x), isPoolable(geometry(p, x.shape)) else { return try reference.maxPool(x, p, training: training) }
+    if x.dtype.isHalf {
+      let (y, workspace) = try maxPool(wide(x), p, training: training)
+      return (try convert(y, to: x.dtype), workspace)
+    }
     Compute.prepareLibraries()
     let window = geometry(p, x.shape)
     let (batch, channels) = (x.shape.dims[0], x.shape.dims[1])
@@ -107,6 +153,9 @@ extension CPUBackend {
     guard isFast(g), workspace.dtype == .u8 else {
       return try reference.maxPoolGradient(g, workspace: workspace, inputShape: inputShape, p)
     }
+    if g.dtype.isHalf {
+      return try convert(maxPoolGradient(wide(g), workspace: workspace, inputShape: inputShape, p), to: g.dtype)
+    }
     Compute.prepareLibraries()
     let result = try emptyChannelsLast(inputShape.dimensions)
     let g = try channelsLast(g)
@@ -129,6 +178,7 @@ extension CPUBackend {
     guard isFast(x), let kind = averages(p, countIncludePad: countIncludePad), isPoolable(window) else {
       return try reference.averagePool(x, p, countIncludePad: countIncludePad)
     }
+    if x.dtype.isHalf { return try convert(averagePool(wide(x), p, countIncludePad: countIncludePad), to: x.dtype) }
     Compute.prepareLibraries()
     let (batch, channels) = (x.shape.dims[0], x.shape.dims[1])
     let result = try emptyChannelsLast([batch, channels] + window.output)
@@ -145,6 +195,9 @@ extension CPUBackend {
       isPoolable(geometry(p, inputShape))
     else {
       return try reference.averagePoolGradient(g, inputShape: inputShape, p, countIncludePad: countIncludePad)
+    }
+    if g.dtype.isHalf {
+      return try convert(averagePoolGradient(wide(g), inputShape: inputShape, p, countIncludePad: countIncludePad), to: g.dtype)
     }
     Compute.prepareLibraries()
     let result = try emptyChannelsLast(inputShape.dimensions)

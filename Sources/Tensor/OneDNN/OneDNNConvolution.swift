@@ -2,7 +2,8 @@ import CKernels
 import COneDNN
 import Support
 
-/// f32 convolution for training: activations channels-last, weights `[out, in/groups, kh, kw]` row-major.
+/// Convolution for training, of f32 or bf16: activations channels-last, weights `[out, in/groups, kh, kw]` row-major. Biases
+/// and the gradients of weights and biases are f32 in both, as are the sums.
 ///
 /// Primitives are cached by geometry and team size; operands are brought to the implementation's layout in each call,
 /// which costs little beside the convolution and cannot be stale.
@@ -12,6 +13,7 @@ package enum OneDNNConvolution {
   private struct Key: Hashable {
     var pass: Pass
     var geometry: ConvolutionGeometry
+    var isNarrow: Bool
     var bias: Bool
     var relu: Bool
     var threads: Int32
@@ -36,57 +38,61 @@ package enum OneDNNConvolution {
 
   private static let cache = PrimitiveCache<Key, Kernel>()
 
-  private static func kernel(_ pass: Pass, _ geometry: ConvolutionGeometry, bias: Bool, relu: Bool = false) throws -> Kernel {
-    let key = Key(pass: pass, geometry: geometry, bias: bias, relu: relu, threads: omp_get_max_threads())
+  private static func kernel(
+    _ pass: Pass, _ geometry: ConvolutionGeometry, narrow: Bool, bias: Bool, relu: Bool = false
+  ) throws -> Kernel {
+    let key = Key(pass: pass, geometry: geometry, isNarrow: narrow, bias: bias, relu: relu, threads: omp_get_max_threads())
     return try cache.value(for: key) {
-      if geometry.suitsWinograd {
-        do { return try make(pass, geometry, bias: bias, relu: relu, winograd: true) } catch let error as PareError
+      if geometry.suitsWinograd, !narrow {
+        do { return try make(pass, geometry, narrow: false, bias: bias, relu: relu, winograd: true) } catch let error as PareError
         where error.code == .unsupported {
           // The direct form does every geometry.
         }
       }
-      return try make(pass, geometry, bias: bias, relu: relu, winograd: false)
+      return try make(pass, geometry, narrow: narrow, bias: bias, relu: relu, winograd: false)
     }
   }
 
   /// Calls `body` for the parts of the batch in turn, with their kernels and where they begin in source and destination.
   private static func eachPart(
-    _ pass: Pass, _ geometry: ConvolutionGeometry, bias: Bool, relu: Bool = false,
+    _ pass: Pass, _ geometry: ConvolutionGeometry, narrow: Bool, bias: Bool, relu: Bool = false,
     _ body: (_ kernel: Kernel, _ source: Int, _ destination: Int) throws -> Void
   ) throws {
-    let whole = try kernel(pass, geometry, bias: bias, relu: relu)
+    let whole = try kernel(pass, geometry, narrow: narrow, bias: bias, relu: relu)
     let scratch = whole.scratch.reduce(0, +)
     let count = min(geometry.batch, (scratch + mostScratch - 1) / mostScratch)
     guard count > 1 else { return try body(whole, 0, 0) }
+    let size = narrow ? 2 : 4
     let (sourceImage, destinationImage) = (
-      MemoryLayout<Float>.stride * geometry.source.dropFirst().reduce(1, *),
-      MemoryLayout<Float>.stride * geometry.destination.dropFirst().reduce(1, *)
+      size * geometry.source.dropFirst().reduce(1, *), size * geometry.destination.dropFirst().reduce(1, *)
     )
     var first = 0
     for part in 0..<count {
       var some = geometry
       some.batch = geometry.batch / count + (part < geometry.batch % count ? 1 : 0)
-      try body(kernel(pass, some, bias: bias, relu: relu), first * sourceImage, first * destinationImage)
+      try body(kernel(pass, some, narrow: narrow, bias: bias, relu: relu), first * sourceImage, first * destinationImage)
       first += some.batch
     }
   }
 
   private static func make(
-    _ pass: Pass, _ geometry: ConvolutionGeometry, bias: Bool, relu: Bool, winograd: Bool
+    _ pass: Pass, _ geometry: ConvolutionGeometry, narrow: Bool, bias: Bool, relu: Bool, winograd: Bool
   ) throws -> Kernel {
+    let type = narrow ? dnnl_bf16 : dnnl_f32, weightsType = pass == .weights ? dnnl_f32 : type
     let algorithm = winograd ? dnnl_convolution_winograd : dnnl_convolution_direct
-    let plainSource = try MemoryDescriptor.channelsLast(geometry.source, dnnl_f32)
-    let plainDestination = try MemoryDescriptor.channelsLast(geometry.destination, dnnl_f32)
-    let plainWeights = try MemoryDescriptor(geometry.weights, dnnl_f32)
-    let source = winograd ? try .any(geometry.source, dnnl_f32) : plainSource
-    let destination = winograd ? try .any(geometry.destination, dnnl_f32) : plainDestination
-    let weights = try MemoryDescriptor.any(geometry.weights, dnnl_f32)
+    let plainSource = try MemoryDescriptor.channelsLast(geometry.source, type)
+    let plainDestination = try MemoryDescriptor.channelsLast(geometry.destination, type)
+    let plainWeights = try MemoryDescriptor(geometry.weights, weightsType)
+    let source = winograd ? try .any(geometry.source, type) : plainSource
+    let destination = winograd ? try .any(geometry.destination, type) : plainDestination
+    let weights = try MemoryDescriptor.any(geometry.weights, weightsType)
     let biasLayout = bias ? try MemoryDescriptor([geometry.outputChannels], dnnl_f32) : .none
     var attributes = Attributes()
     if relu { attributes.postOperations = [.eltwise(algorithm: dnnl_eltwise_relu.rawValue)] }
+    // The hint of backward passes has weights of the activations' type.
     let forward = try PrimitiveDescriptor.convolutionForward(
-      geometry, algorithm, training: true, source: source, weights: weights, bias: biasLayout, destination: destination,
-      attributes: attributes)
+      geometry, algorithm, training: true, source: source, weights: .any(geometry.weights, type), bias: biasLayout,
+      destination: destination, attributes: attributes)
     let chosen: PrimitiveDescriptor
     let used: (source: MemoryDescriptor, weights: MemoryDescriptor, destination: MemoryDescriptor)
     switch pass {
@@ -102,6 +108,10 @@ package enum OneDNNConvolution {
         geometry, algorithm, source: source, weights: weights, bias: biasLayout, destination: destination, hint: forward)
       used = (chosen.source, chosen.layout(dnnl_query_diff_weights_md), chosen.layout(dnnl_query_diff_dst_md))
     }
+    // What oneDNN has no code for it computes element by element: f32 is faster.
+    if narrow, chosen.implementation.hasPrefix("ref") {
+      throw PareError(.unsupported, "oneDNN has no fast convolution of bf16 for these sizes", op: "conv")
+    }
     return Kernel(
       primitive: try Primitive(chosen),
       source: try OperandLayout(plain: plainSource, used: used.source, isResult: pass == .data),
@@ -111,11 +121,12 @@ package enum OneDNNConvolution {
   }
 
   /// Writes `source * weights + bias`, with negative values made 0 where `relu` is set, to `destination`.
+  /// - Throws: `unsupported` where there is no fast kernel for bf16 (`narrow`).
   package static func forward(
     _ geometry: ConvolutionGeometry, source: UnsafeRawPointer, weights: UnsafeRawPointer, bias: UnsafeRawPointer?,
-    destination: UnsafeMutableRawPointer, relu: Bool = false
+    destination: UnsafeMutableRawPointer, narrow: Bool = false, relu: Bool = false
   ) throws {
-    try eachPart(.forward, geometry, bias: bias != nil, relu: relu) { kernel, from, to in
+    try eachPart(.forward, geometry, narrow: narrow, bias: bias != nil, relu: relu) { kernel, from, to in
       try run(
         kernel, source: source + from, weights: weights, destination: UnsafeRawPointer(destination + to), bias: bias,
         (DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS))
@@ -125,9 +136,9 @@ package enum OneDNNConvolution {
   /// Writes the gradient of the loss by the source to `sourceGradient`.
   package static func backwardData(
     _ geometry: ConvolutionGeometry, gradient: UnsafeRawPointer, weights: UnsafeRawPointer,
-    sourceGradient: UnsafeMutableRawPointer
+    sourceGradient: UnsafeMutableRawPointer, narrow: Bool = false
   ) throws {
-    try eachPart(.data, geometry, bias: false) { kernel, to, from in
+    try eachPart(.data, geometry, narrow: narrow, bias: false) { kernel, to, from in
       try run(
         kernel, source: UnsafeRawPointer(sourceGradient + to), weights: weights, destination: gradient + from, bias: nil,
         (DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST, 0))
@@ -137,7 +148,7 @@ package enum OneDNNConvolution {
   /// Writes the gradient by the weights (row-major) and, where asked, by the bias. Parts of a batch are added in order.
   package static func backwardWeights(
     _ geometry: ConvolutionGeometry, source: UnsafeRawPointer, gradient: UnsafeRawPointer,
-    weightsGradient: UnsafeMutableRawPointer, biasGradient: UnsafeMutableRawPointer?
+    weightsGradient: UnsafeMutableRawPointer, biasGradient: UnsafeMutableRawPointer?, narrow: Bool = false
   ) throws {
     let weightCount = geometry.weights.reduce(1, *), biasCount = biasGradient == nil ? 0 : geometry.outputChannels
     func run(_ kernel: Kernel, _ from: Int, _ at: Int, _ weights: UnsafeMutableRawPointer, _ bias: UnsafeMutableRawPointer?) throws {
@@ -147,7 +158,7 @@ package enum OneDNNConvolution {
         (DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_BIAS))
     }
     var isFirst = true
-    try eachPart(.weights, geometry, bias: biasGradient != nil) { kernel, from, at in
+    try eachPart(.weights, geometry, narrow: narrow, bias: biasGradient != nil) { kernel, from, at in
       defer { isFirst = false }
       guard !isFirst else { return try run(kernel, from, at, weightsGradient, biasGradient) }
       let part = try Storage(byteCount: MemoryLayout<Float>.stride * (weightCount + biasCount))

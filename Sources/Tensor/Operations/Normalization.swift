@@ -1,15 +1,34 @@
 import Support
 
+/// What is done with the result of a normalization in the same pass over memory.
+public enum Rectifier: Sendable, Hashable {
+  /// max(., 0); the gradient is 0 at 0.
+  case relu
+  /// The nearest value of the range; the gradient passes at its ends.
+  case clip(ClosedRange<Double>)
+
+  /// The bounds.
+  public var range: ClosedRange<Double> { if case .clip(let range) = self { range } else { 0...Double.infinity } }
+
+  /// The same as an operation of its own.
+  public func callAsFunction(_ x: Tensor) throws -> Tensor {
+    switch self {
+    case .relu: try x.relu()
+    case .clip(let range): try x.clip(min: range.lowerBound, max: range.upperBound)
+    }
+  }
+}
+
 extension Tensor {
   /// Batch normalization with given statistics: (x - mean) / sqrt(variance + epsilon) * scale + shift.
   ///
   /// - Shapes: x [N, C, ..], the others [C].
   /// - Parameters:
   ///   - residual: added to the result; of its shape.
-  ///   - relu: whether negative results become 0 after that.
+  ///   - rectifier: what bounds the result after that.
   public func batchNorm(
     scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor, epsilon: Double = 1e-5, residual: Tensor? = nil,
-    relu: Bool = false
+    rectifier: Rectifier? = nil
   ) throws -> Tensor {
     try checkChannels("batchNorm", [scale, shift, mean, variance])
     try checkResidual("batchNorm", residual)
@@ -18,12 +37,12 @@ extension Tensor {
     let constant = try shift - mean * factor
     if ![self, factor, constant].contains(where: { $0.records }), residual?.records != true {
       return try Compute.backend.channelAffine(
-        detached(), factor.detached(), constant.detached(), residual: residual?.detached(), relu: relu)
+        detached(), factor.detached(), constant.detached(), residual: residual?.detached(), rectifier: rectifier)
     }
     let column = ReferenceBackend.column(self)
     var y = try self * factor.reshaped(column) + constant.reshaped(column)
     if let residual { y = try y + residual }
-    return relu ? try y.relu() : y
+    return try rectifier?(y) ?? y
   }
 
   /// Batch normalization with the batch's own statistics (Ioffe and Szegedy 2015, arXiv:1502.03167), in one pass with
@@ -32,23 +51,28 @@ extension Tensor {
   /// - Shapes: x [N, C, ..], scale, shift [C].
   /// - Parameters:
   ///   - residual: added to the result; of its shape.
-  ///   - relu: whether negative results become 0 after that.
+  ///   - rectifier: what bounds the result after that.
   /// - Returns: the result, and the batch's mean and biased variance [C], which are not tracked.
   public func batchNormTraining(
-    scale: Tensor, shift: Tensor, epsilon: Double = 1e-5, residual: Tensor? = nil, relu: Bool = false
+    scale: Tensor, shift: Tensor, epsilon: Double = 1e-5, residual: Tensor? = nil, rectifier: Rectifier? = nil
   ) throws -> (y: Tensor, mean: Tensor, variance: Tensor) {
     try checkChannels("batchNormTraining", [scale, shift])
     try checkResidual("batchNormTraining", residual)
+    if let residual, case .clip? = rectifier {
+      // Behind both, neither input nor result tells where the gradient of a clip passes.
+      let (y, mean, variance) = try batchNormTraining(scale: scale, shift: shift, epsilon: epsilon, residual: residual)
+      return (try rectifier?(y) ?? y, mean, variance)
+    }
     guard dtype.isFloating, count > 0 else {
       throw PareError(.shape, "[batchNormTraining] input \(shape) of \(dtype)", expected: "floats, at least one", op: "batchNormTraining")
     }
     let (x, s, b) = (detached(), scale.detached(), shift.detached())
     let (y, mean, variance) = try Compute.backend.batchNormTraining(
-      x, s, b, epsilon: epsilon, residual: residual?.detached(), relu: relu)
+      x, s, b, epsilon: epsilon, residual: residual?.detached(), rectifier: rectifier)
     guard records || scale.records || shift.records || residual?.records == true else { return (y, mean, variance) }
     let forward = BatchNormForward(
       x: x, scale: s, shift: b, mean: mean, variance: variance, epsilon: epsilon, hasResidual: residual != nil,
-      relu: relu, y: relu && residual != nil ? y : nil)
+      rectifier: rectifier, y: rectifier == .relu && residual != nil ? y : nil)
     let tracked = y.recorded("batchNorm", from: [self, scale, shift] + (residual.map { [$0] } ?? [])) { g, pullback in
       let gradients = try Compute.backend.batchNormGradient(g, forward)
       pullback.add(0, gradients.x)

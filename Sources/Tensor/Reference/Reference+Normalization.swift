@@ -1,7 +1,7 @@
 extension ReferenceBackend {
   /// Batch normalization as a composition of the elementary functions (Ioffe and Szegedy 2015, arXiv:1502.03167).
   func batchNormTraining(
-    _ x: Tensor, _ scale: Tensor, _ shift: Tensor, epsilon: Double, residual: Tensor?, relu: Bool
+    _ x: Tensor, _ scale: Tensor, _ shift: Tensor, epsilon: Double, residual: Tensor?, rectifier: Rectifier?
   ) throws -> (y: Tensor, mean: Tensor, variance: Tensor) {
     let axes = (0..<x.rank).map { $0 != 1 }
     let column = ReferenceBackend.column(x)
@@ -9,7 +9,7 @@ extension ReferenceBackend {
     let centred = try x - mean
     let variance = try reduce(.mean, unary(.square, centred), axes: axes)
     let factor = try (variance + epsilon).rsqrt() * scale.reshaped(column)
-    let y = try finished(centred * factor + shift.reshaped(column), residual, relu)
+    let y = try finished(centred * factor + shift.reshaped(column), residual, rectifier)
     let channels = [x.shape.dims[1]]
     return (y, try mean.reshaped(channels), try variance.reshaped(channels))
   }
@@ -24,9 +24,14 @@ extension ReferenceBackend {
     let inverse = try (forward.variance.reshaped(column) + forward.epsilon).rsqrt()
     let normal = try (x - forward.mean.reshaped(column)) * inverse
     var g = g
-    if forward.relu {
+    if let rectifier = forward.rectifier {
       let y = try forward.y ?? normal * forward.scale.reshaped(column) + forward.shift.reshaped(column)
-      g = try binary(.reluGradient, g, y, g.shape)
+      switch rectifier {
+      case .relu: g = try binary(.reluGradient, g, y, g.shape)
+      case .clip(let range):
+        let inside = try y.ge(range.lowerBound).and(y.le(range.upperBound))
+        g = try Tensor.where(inside, g, Tensor.zeros(g.shape, g.dtype))
+      }
     }
     let shiftGradient = try reduce(.sum, g, axes: axes)
     let scaleGradient = try reduce(.sum, g * normal, axes: axes)
@@ -38,14 +43,18 @@ extension ReferenceBackend {
     )
   }
 
-  func channelAffine(_ x: Tensor, _ factor: Tensor, _ constant: Tensor, residual: Tensor?, relu: Bool) throws -> Tensor {
+  func channelAffine(_ x: Tensor, _ factor: Tensor, _ constant: Tensor, residual: Tensor?, rectifier: Rectifier?) throws -> Tensor {
     let column = ReferenceBackend.column(x)
-    return try finished(x * factor.reshaped(column) + constant.reshaped(column), residual, relu)
+    return try finished(x * factor.reshaped(column) + constant.reshaped(column), residual, rectifier)
   }
 
-  private func finished(_ y: Tensor, _ residual: Tensor?, _ relu: Bool) throws -> Tensor {
+  private func finished(_ y: Tensor, _ residual: Tensor?, _ rectifier: Rectifier?) throws -> Tensor {
     let sum = try residual.map { try y + $0 } ?? y
-    return relu ? try unary(.relu, sum) : sum
+    switch rectifier {
+    case nil: return sum
+    case .relu: return try unary(.relu, sum)
+    case .clip(let range): return try clip(sum, range.lowerBound, range.upperBound)
+    }
   }
 
   /// The shape in which values per channel broadcast over `x`.

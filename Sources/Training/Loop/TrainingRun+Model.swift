@@ -87,7 +87,7 @@ extension TrainingRun {
   ///
   /// An integer parameter moves by less than its grid in most steps: its leaf must outlive a look at the model.
   private func isLatent(_ leaf: Tensor, of before: any Representation, and now: any Representation) throws -> Bool {
-    if now is DenseRepresentation || now is MaskedRepresentation || now is CSRRepresentation || now is PatternRepresentation { return false }
+    if now is DenseRepresentation || now is MaskedRepresentation || now is any SparseRepresentation { return false }
     guard type(of: before).kind == type(of: now).kind, before.label == now.label, before.shape == now.shape else {
       return false
     }

@@ -23,6 +23,7 @@ enum SyntheticImages {
       // Classes take turns, so that every part has all of them in equal numbers.
       let labels = (0..<part.size).map { $0 % classes }
       for label in labels {
+        try Interrupt.check()
         for element in 0..<shape.count {
           pixels.append(UInt8(patterns[label * shape.count + element] + (random.uniform() - 0.5) * 127))
         }

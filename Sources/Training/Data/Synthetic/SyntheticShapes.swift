@@ -20,6 +20,7 @@ enum SyntheticShapes {
       var masks = [Int64](repeating: 0, count: try Shape([part.size, height, width]).count)
       let images = try Tensor(Shape([part.size] + sizes), .u8) { bytes in
         for sample in 0..<part.size {
+          try Interrupt.check()
           draw(into: &masks, at: sample * plane, height, width, &random)
           // Each class has a brightness of its own in each channel, anew for each image.
           let tones = (0..<channels * classes.count).map { _ in 32 + random.uniform() * 191 }
