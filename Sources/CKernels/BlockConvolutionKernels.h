@@ -47,74 +47,109 @@ static inline __attribute__((always_inline)) void K(turn)(K(some16) *v) {
   for (int i = 0; i < 16; i++) v[i] = w[i];
 }
 
-// The sums of sixteen outputs at CHUNK positions, `columns` of them side by side.
-static inline __attribute__((always_inline)) void K(chunk)(const int columns, const uint32_t *offsets, const float *values,
-                                                          int64_t count, const char *packed, intptr_t pitch, float *sums) {
-#pragma clang loop unroll(full)
-  for (int piece = 0; piece < 16; piece += K_LANES) {
-    K(lanes) sum[CHUNK];
-    for (int i = 0; i < CHUNK; i++) sum[i] = (K(lanes)){0};
-    for (int64_t n = 0; n < count; n++) {
-      K(lanes) weight = *(const K(lanes) *)(values + n * 16 + piece);
-      const float *source = (const float *)(packed + offsets[n]);
-#pragma clang loop unroll(full)
-      for (int i = 0; i < CHUNK; i++) sum[i] += weight * source[i / columns * pitch + i % columns];
-    }
-    for (int i = 0; i < CHUNK; i++) *(K(lanes) *)(sums + i * 16 + piece) = sum[i];
-  }
+// Copies what a band sees of sixteen channels that lie side by side into planes, `channel` elements apart, in whole vectors:
+// what one writes too much of a row, the next row overwrites.
+static void K(pack_block)(const pare_block_layer *l, const float *block, intptr_t first_row, float *target, intptr_t channel) {
+  intptr_t step = l->stride_x;
+  for (int32_t py = 0; py < l->phases_y; py++)
+    for (int32_t px = 0; px < l->phases_x; px++)
+      for (int32_t r = 0; r < l->rows; r++, target += l->pitch) {
+        intptr_t y = (first_row + r) * l->stride_y + py - l->pad_top, width = y < 0 || y >= l->height ? 0 : l->plane_in - y * l->width;
+        if (width > l->width) width = l->width;
+        const float *row = block + y * l->width * 16;
+        for (intptr_t i = 0; i < l->pitch; i += 16) {
+          K(some16) v[16];
+          intptr_t x = i * step + px - l->pad_left;
+          if (x >= 0 && x + 15 * step < width)
+            for (int k = 0; k < 16; k++) v[k] = *(const K(some16) *)(row + (x + k * step) * 16);
+          else
+            for (int k = 0; k < 16; k++, x += step) v[k] = x >= 0 && x < width ? *(const K(some16) *)(row + x * 16) : (K(some16)){0};
+          for (int k = 0; k < 4; k++) K(turn)(v);
+          for (int k = 0; k < 16; k++) *(K(some16) *)(target + k * channel + i) = v[k];
+        }
+      }
 }
 
+// The sums of sixteen outputs at `points` positions in `rows` rows, `pitch` floats apart; within a row `step` floats lie
+// between one position and the next.
+static inline __attribute__((always_inline)) void K(add_up)(const int rows, const int points, const intptr_t step,
+                                                           const uint32_t *offsets, const float *values, int64_t count,
+                                                           const char *packed, intptr_t pitch, K(some16) *result) {
+  const int columns = points / rows;
 #if K_LANES == 16
-// Both chunks at once: there are registers enough, and each weight is loaded once.
-static inline __attribute__((always_inline)) void K(whole)(const int rows, const uint32_t *offsets, const float *values,
-                                                          int64_t count, const char *packed, intptr_t pitch, float *sums) {
+  // All at once: there are registers enough, and each weight is loaded once.
   K(lanes) sum[TILE];
-  for (int i = 0; i < TILE; i++) sum[i] = (K(lanes)){0};
+#pragma clang loop unroll(full)
+  for (int i = 0; i < points; i++) sum[i] = (K(lanes)){0};
   for (int64_t n = 0; n < count; n++) {
     K(lanes) weight = *(const K(lanes) *)(values + n * 16);
     const float *source = (const float *)(packed + offsets[n]);
-    const float *next = (const float *)(packed + offsets[n + 6]);
+    if (step == 1) {
+      const float *next = (const float *)(packed + offsets[n + 6]);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) __builtin_prefetch(next + r * pitch);
-    if (rows == 1) __builtin_prefetch(next + 16);
-#pragma clang loop unroll(full)
-    for (int i = 0; i < TILE; i++) sum[i] += weight * source[i / (TILE / rows) * pitch + i % (TILE / rows)];
-  }
-  for (int i = 0; i < TILE; i++) *(K(lanes) *)(sums + i * 16) = sum[i];
-}
-#endif
-
-static void K(tile)(int32_t rows, const uint32_t *offsets, const float *values, int64_t count, const char *packed,
-                    intptr_t pitch, const block_target *t) {
-  float sums[TILE * 16] __attribute__((aligned(64)));
-  for (int o = 0; o < t->outputs; o++)
-    for (int r = 0; r < t->rows; r++) {
-      intptr_t at = o * t->plane + r * t->below;
-      for (int32_t i = 0; i < t->columns + 15; i += 16) {
-        __builtin_prefetch(t->output + at + i, 1);
-        if (t->residual) __builtin_prefetch(t->residual + at + i);
-      }
+      for (int r = 0; r < rows; r++) __builtin_prefetch(next + r * pitch);
+      if (rows == 1) __builtin_prefetch(next + 16);
     }
-#if K_LANES == 16
-  switch (rows) {
-    case 1: K(whole)(1, offsets, values, count, packed, pitch, sums); break;
-    case 2: K(whole)(2, offsets, values, count, packed, pitch, sums); break;
-    default: K(whole)(4, offsets, values, count, packed, pitch, sums);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < points; i++) sum[i] += weight * source[i / columns * pitch + i % columns * step];
   }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < points; i++) result[i] = (K(some16))sum[i];
 #else
-  // The second chunk lies to the right of the first, or below it.
-  intptr_t next = (rows == 1 ? CHUNK : rows == 2 ? pitch : 2 * pitch) * 4;
-  for (int c = 0; c < 2; c++)
-    if (rows == 4) K(chunk)(CHUNK / 2, offsets, values, count, packed + c * next, pitch, sums + c * CHUNK * 16);
-    else K(chunk)(CHUNK, offsets, values, count, packed + c * next, pitch, sums + c * CHUNK * 16);
+  const int some = points < CHUNK ? points : CHUNK;
+#pragma clang loop unroll(full)
+  for (int first = 0; first < points; first += some)
+#pragma clang loop unroll(full)
+    for (int piece = 0; piece < 16; piece += K_LANES) {
+      K(lanes) sum[CHUNK];
+      for (int i = 0; i < some; i++) sum[i] = (K(lanes)){0};
+      for (int64_t n = 0; n < count; n++) {
+        K(lanes) weight = *(const K(lanes) *)(values + n * 16 + piece);
+        const float *source = (const float *)(packed + offsets[n]);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < some; i++) sum[i] += weight * source[(first + i) / columns * pitch + (first + i) % columns * step];
+      }
+      for (int i = 0; i < some; i++) *(K(lanes) *)((float *)&result[first + i] + piece) = sum[i];
+    }
 #endif
-  float bias[16] = {0};
-  if (t->bias)
-    for (int i = 0; i < t->outputs; i++) bias[i] = t->bias[i];
-  K(some16) biases = *(const K(some16) *)bias;
+}
+
+static inline __attribute__((always_inline)) void K(find_bias)(const block_target *t, K(some16) *bias) {
+  *bias = (K(some16)){0};
+  if (t->bias && t->outputs == 16) *bias = *(const K(some16) *)t->bias;
+  else if (t->bias)
+    for (int i = 0; i < t->outputs; i++) (*bias)[i] = t->bias[i];
+}
+
+// Stores sums where sixteen outputs lie side by side.
+static inline __attribute__((always_inline)) void K(put_blocks)(const int rows, const int points, const K(some16) *sum,
+                                                               const block_target *t) {
+  const int columns = points / rows;
+  K(some16) bias;
+  K(find_bias)(t, &bias);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < points; i++) {
+    if (i / columns >= t->rows || i % columns >= t->columns || i % columns < t->skip) continue;
+    intptr_t at = (i / columns * t->below + i % columns) * 16;
+    K(some16) v = sum[i] + bias;
+#if K_LANES == 16
+    if (t->residual) v += *(const K(some16) *)(t->residual + at);
+    // The second operand is what stays where one is not a number.
+    *(K(some16) *)(t->output + at) =
+        (K(some16))_mm512_min_ps(_mm512_set1_ps(t->high), _mm512_max_ps(_mm512_set1_ps(t->low), (__m512)v));
+#else
+    K(put)((const float *)&v, t->residual ? t->residual + at : 0, t->output + at, 16, t->low, t->high);
+#endif
+  }
+}
+
+// Turns sums into planes and stores them.
+static void K(put_planes)(int32_t rows, const K(some16) *sums, const block_target *t) {
+  K(some16) bias;
+  K(find_bias)(t, &bias);
   for (int c = 0; c < 2; c++) {
     K(some16) v[16];
-    for (int i = 0; i < 16; i++) v[i] = i < CHUNK ? *(const K(some16) *)(sums + (c * CHUNK + i) * 16) + biases : (K(some16)){0};
+    for (int i = 0; i < 16; i++) v[i] = i < CHUNK ? sums[c * CHUNK + i] + bias : (K(some16)){0};
     for (int i = 0; i < 4; i++) K(turn)(v);
     for (int o = 0; o < t->outputs; o++) {
       const float *source = (const float *)&v[o];
@@ -131,5 +166,53 @@ static void K(tile)(int32_t rows, const uint32_t *offsets, const float *values, 
         }
       }
     }
+  }
+}
+
+static inline __attribute__((always_inline)) void K(tile_of)(const int rows, int32_t blocked, const uint32_t *offsets,
+                                                            const float *values, int64_t count, const char *packed,
+                                                            intptr_t pitch, const block_target *t) {
+  K(some16) sums[TILE];
+  // The memory of the results, while they are computed.
+  int32_t planes = blocked ? 1 : t->outputs, wide = blocked ? 16 : 1;
+  for (int o = 0; o < planes; o++)
+    for (int r = 0; r < t->rows; r++) {
+      intptr_t at = o * t->plane + r * t->below * wide;
+      for (int32_t i = 0; i < t->columns * wide + (blocked ? 0 : 15); i += 16) {
+        __builtin_prefetch(t->output + at + i, 1);
+        if (t->residual && t->residual != t->output) __builtin_prefetch(t->residual + at + i);
+      }
+    }
+  K(add_up)(rows, TILE, 1, offsets, values, count, packed, pitch, sums);
+  if (blocked) K(put_blocks)(rows, TILE, sums, t);
+  else K(put_planes)(rows, sums, t);
+}
+
+static void K(tile)(int32_t rows, int32_t blocked, const uint32_t *offsets, const float *values, int64_t count,
+                    const char *packed, intptr_t pitch, const block_target *t) {
+  switch (rows) {
+    case 1: K(tile_of)(1, blocked, offsets, values, count, packed, pitch, t); break;
+    case 2: K(tile_of)(2, blocked, offsets, values, count, packed, pitch, t); break;
+    default: K(tile_of)(4, blocked, offsets, values, count, packed, pitch, t);
+  }
+}
+
+static inline __attribute__((always_inline)) void K(points_of)(const int number, const uint32_t *offsets, const float *values,
+                                                              int64_t count, const char *source, const block_target *t) {
+  K(some16) sums[TILE];
+  for (int i = 0; i < number; i++) {
+    __builtin_prefetch(t->output + i * 16, 1);
+    if (t->residual && t->residual != t->output) __builtin_prefetch(t->residual + i * 16);
+  }
+  K(add_up)(1, number, 16, offsets, values, count, source, 0, sums);
+  K(put_blocks)(1, number, sums, t);
+}
+
+static void K(points)(int32_t number, const uint32_t *offsets, const float *values, int64_t count, const char *source,
+                      const block_target *t) {
+  switch (number) {
+    case TILE / 4: K(points_of)(TILE / 4, offsets, values, count, source, t); break;
+    case TILE / 2: K(points_of)(TILE / 2, offsets, values, count, source, t); break;
+    default: K(points_of)(TILE, offsets, values, count, source, t);
   }
 }

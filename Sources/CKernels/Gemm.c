@@ -73,7 +73,7 @@ void pare_gemm_finish(float *y, intptr_t y_step, intptr_t rows, intptr_t outputs
 }
 
 intptr_t pare_attention_scratch(const pare_attention_task *t) {
-  return widest(t->keys) * t->size + widest(t->value_size) * t->keys + ATTENTION_ROWS * t->keys;
+  return widest(t->keys) * t->size + widest(t->value_size) * t->keys + ATTENTION_ROWS * widest(t->keys);
 }
 
 static void attend(const pare_attention_task *task, intptr_t image, intptr_t head, float *scratch) {

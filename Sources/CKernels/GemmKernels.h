@@ -1,7 +1,8 @@
 // One instruction set's products; see EveryIsa.h.
 //
 // A tile is TILE_ROWS rows of x by one panel of PANEL outputs, kept in registers; weights lie in panels [inner][PANEL].
-// Blocks of DEPTH steps of a panel stay in the second cache while all rows of a block pass.
+// Blocks of DEPTH steps of a panel stay in the second cache while all rows of a block pass; meanwhile the block that
+// comes next is fetched.
 
 #if K_LANES == 16
 #define LANES 16
@@ -18,7 +19,8 @@
 #endif
 #define PANEL (LANES * TILE_VECTORS)
 #define DEPTH 512
-#define ROW_BLOCK 168
+#define ROW_BLOCK 224
+#define RESIDENT (1 << 18) // floats of x that stay in the second cache
 
 typedef float K(lanes) __attribute__((vector_size(LANES * 4), aligned(4)));
 
@@ -69,17 +71,18 @@ static void K(finish_rows)(float *y, intptr_t y_step, intptr_t rows, intptr_t ou
     K(finish)(y + i * y_step, outputs, e->bias, e->residual ? e->residual + i * e->residual_step : 0, e);
 }
 
-// rows x one panel over `depth` steps; `first`: start from 0 instead of what y holds; `e`: null until the last block.
+// rows x one panel over `depth` steps; `first`: start from 0 instead of what y holds; each step asks for `stride` floats
+// more of the weights `ahead`.
 static inline __attribute__((always_inline)) void K(tile)(const intptr_t rows, const float *x, intptr_t x_step, const float *w,
-                                                          float *y, intptr_t y_step, intptr_t depth, intptr_t width, int first) {
+                                                          float *y, intptr_t y_step, intptr_t depth, intptr_t width, int first,
+                                                          const float *ahead, intptr_t stride) {
   K(lanes) sum[TILE_ROWS][TILE_VECTORS];
   for (intptr_t i = 0; i < rows; i++)
     for (intptr_t j = 0; j < TILE_VECTORS; j++) sum[i][j] = (K(lanes)){0};
   for (intptr_t k = 0; k < depth; k++) {
     K(lanes) b[TILE_VECTORS];
-    // Weights are read once where rows are few: ahead of the processor's own guess.
-    __builtin_prefetch(w + (k + 32) * PANEL);
-    if (PANEL > 16) __builtin_prefetch(w + (k + 32) * PANEL + 16);
+    __builtin_prefetch(ahead + k * stride, 0, 2);
+    if (PANEL > 16) __builtin_prefetch(ahead + k * stride + 16, 0, 2);
 #pragma clang loop unroll(full)
     for (intptr_t j = 0; j < TILE_VECTORS; j++) b[j] = *(const K(lanes) *)(w + k * PANEL + j * LANES);
 #pragma clang loop unroll(full)
@@ -107,8 +110,8 @@ static inline __attribute__((always_inline)) void K(tile)(const intptr_t rows, c
 }
 
 static void K(tile_rows)(intptr_t rows, const float *x, intptr_t x_step, const float *w, float *y, intptr_t y_step,
-                         intptr_t depth, intptr_t width, int first) {
-#define ROWS(n) case n: K(tile)(n, x, x_step, w, y, y_step, depth, width, first); break;
+                         intptr_t depth, intptr_t width, int first, const float *ahead, intptr_t stride) {
+#define ROWS(n) case n: K(tile)(n, x, x_step, w, y, y_step, depth, width, first, ahead, stride); break;
   switch (rows) {
     ROWS(1) ROWS(2) ROWS(3) ROWS(4)
 #if TILE_ROWS > 4
@@ -121,51 +124,78 @@ static void K(tile_rows)(intptr_t rows, const float *x, intptr_t x_step, const f
 #undef ROWS
 }
 
+// What all tiles of a product share.
+typedef struct {
+  const float *x, *packed;
+  float *y;
+  intptr_t x_step, y_step, begin, end, inner, outputs;
+  const pare_epilogue *e;
+} K(rows);
+
+// The rows by steps k..<k + depth of one panel; `next` are the weights that are needed after these.
+static void K(panel)(const K(rows) *r, intptr_t panel, intptr_t k, intptr_t depth, const float *next) {
+  intptr_t o = panel * PANEL, width = r->outputs - o < PANEL ? r->outputs - o : PANEL, rows = r->end - r->begin;
+  const float *w = r->packed + o * r->inner + k * PANEL;
+  const pare_epilogue *e = k + depth == r->inner ? r->e : 0;
+  // Tiles of nearly the same height instead of a short last one.
+  intptr_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, stride = (PANEL + tiles - 1) / tiles;
+  for (intptr_t t = 0; t < tiles; t++) {
+    intptr_t row = r->begin + rows * t / tiles, end = r->begin + rows * (t + 1) / tiles;
+    // Weights that are read once are asked for a little ahead of the processor's own guess.
+    const float *ahead = tiles == 1 ? w + 32 * PANEL : next + PANEL * depth * t / tiles;
+    K(tile_rows)(end - row, r->x + row * r->x_step + k, r->x_step, w, r->y + row * r->y_step + o, r->y_step, depth, width, k == 0,
+                 ahead, stride);
+    if (e)
+      for (intptr_t i = row; i < end; i++)
+        K(finish)(r->y + i * r->y_step + o, width, e->bias ? e->bias + o : 0,
+                  e->residual ? e->residual + i * e->residual_step + o : 0, e);
+  }
+}
+
 // Rows begin..<end of x by panels first_panel..<last_panel.
 static void K(gemm)(const float *x, intptr_t x_step, const float *packed, float *y, intptr_t y_step, intptr_t begin,
                     intptr_t end, intptr_t inner, intptr_t outputs, intptr_t first_panel, intptr_t last_panel,
                     const pare_epilogue *e) {
-  for (intptr_t block = begin; block < end; block += ROW_BLOCK) {
-    intptr_t block_end = block + ROW_BLOCK < end ? block + ROW_BLOCK : end;
-    // Tiles of nearly the same height instead of a short last one.
-    intptr_t tiles = (block_end - block + TILE_ROWS - 1) / TILE_ROWS;
-    for (intptr_t k = 0; k < inner; k += DEPTH) {
-      intptr_t depth = k + DEPTH < inner ? DEPTH : inner - k;
-      int is_last = k + depth == inner;
-      for (intptr_t panel = first_panel; panel < last_panel; panel++) {
-        intptr_t o = panel * PANEL, width = outputs - o < PANEL ? outputs - o : PANEL;
-        const float *w = packed + o * inner + k * PANEL;
-        for (intptr_t t = 0; t < tiles; t++) {
-          intptr_t row = block + (block_end - block) * t / tiles, next = block + (block_end - block) * (t + 1) / tiles;
-          K(tile_rows)(next - row, x + row * x_step + k, x_step, w, y + row * y_step + o, y_step, depth, width, k == 0);
-          if (is_last && e)
-            for (intptr_t i = row; i < next; i++)
-              K(finish)(y + i * y_step + o, width, e->bias ? e->bias + o : 0,
-                        e->residual ? e->residual + i * e->residual_step + o : 0, e);
-        }
+  intptr_t blocks = (end - begin + ROW_BLOCK - 1) / ROW_BLOCK, panels = last_panel - first_panel;
+  // Equal steps: a short last one would store its sums as often as a long one.
+  intptr_t steps = (inner + DEPTH - 1) / DEPTH, depth = steps ? (inner + steps - 1) / steps : 0;
+  for (intptr_t b = 0; b < blocks; b++) {
+    K(rows) r = {x, packed, y, x_step, y_step, begin + (end - begin) * b / blocks, begin + (end - begin) * (b + 1) / blocks,
+                 inner, outputs, e};
+    // Where x stays in the second cache, a panel's outputs are finished one after another; else all are after each step.
+    int by_panel = (r.end - r.begin) * inner <= RESIDENT;
+    for (intptr_t i = 0; i < panels * steps; i++) {
+      intptr_t panel[2], k[2];
+      for (int j = 0; j < 2; j++) {
+        intptr_t at = (i + j) % (panels * steps);
+        panel[j] = first_panel + (by_panel ? at / steps : at % panels);
+        k[j] = (by_panel ? at % steps : at / panels) * depth;
       }
+      K(panel)(&r, panel[0], k[0], inner - k[0] < depth ? inner - k[0] : depth, packed + panel[1] * PANEL * inner + k[1] * PANEL);
     }
   }
 }
 
+// n is a multiple of 16.
 static inline __attribute__((always_inline)) void K(soften)(float *restrict row, intptr_t n) {
   float partial[16];
   for (intptr_t j = 0; j < 16; j++) partial[j] = -__builtin_inff();
-  intptr_t whole = n / 16 * 16;
-  for (intptr_t i = 0; i < whole; i += 16)
+  for (intptr_t i = 0; i < n; i += 16)
     for (intptr_t j = 0; j < 16; j++) partial[j] = row[i + j] > partial[j] ? row[i + j] : partial[j];
   float largest = partial[0];
   for (intptr_t j = 1; j < 16; j++) largest = partial[j] > largest ? partial[j] : largest;
-  for (intptr_t i = whole; i < n; i++) largest = row[i] > largest ? row[i] : largest;
   // Where nothing is finite the exponentials are 0, and their quotients NaN.
   largest = largest == -__builtin_inff() ? 0 : largest;
-  for (intptr_t i = 0; i < n; i++) row[i] = exp_f32(row[i] - largest);
   for (intptr_t j = 0; j < 16; j++) partial[j] = 0;
-  for (intptr_t i = 0; i < whole; i += 16)
-    for (intptr_t j = 0; j < 16; j++) partial[j] += row[i + j];
+  for (intptr_t i = 0; i < n; i += 16)
+    for (intptr_t j = 0; j < 16; j++) {
+      // What is as good as nothing is 0: numbers below the normal ones are slow.
+      float x = row[i + j] - largest, e = exp_negative_f32(x);
+      row[i + j] = x < -87.0f ? 0.0f : e;
+      partial[j] += row[i + j];
+    }
   float sum = 0;
   for (intptr_t j = 0; j < 16; j++) sum += partial[j];
-  for (intptr_t i = whole; i < n; i++) sum += row[i];
   float factor = 1 / sum;
   for (intptr_t i = 0; i < n; i++) row[i] *= factor;
 }
@@ -176,26 +206,28 @@ static void K(attend)(const pare_attention_task *t, intptr_t image, intptr_t hea
   const float *v = t->v + image * t->v_image + head * t->value_size;
   float *y = t->y + image * t->y_image + head * t->value_size;
   const float *mask = t->mask ? t->mask + image * t->mask_image + head * t->mask_head : 0;
-  float *keys = scratch, *values = keys + K(packed_count)(t->size, t->keys), *scores = values + K(packed_count)(t->keys, t->value_size);
-  K(pack)(k, 1, t->k_step, t->size, t->keys, keys);
-  K(pack)(v, t->v_step, 1, t->keys, t->value_size, values);
   intptr_t key_panels = (t->keys + PANEL - 1) / PANEL, value_panels = (t->value_size + PANEL - 1) / PANEL;
+  // Rows of scores are whole panels, and end in keys that are not there.
+  intptr_t n = t->keys, step = key_panels * PANEL, whole = (n + 15) / 16 * 16;
+  float *keys = scratch, *values = keys + K(packed_count)(t->size, n), *scores = values + K(packed_count)(n, t->value_size);
+  K(pack)(k, 1, t->k_step, t->size, n, keys);
+  K(pack)(v, t->v_step, 1, n, t->value_size, values);
   for (intptr_t first = 0; first < t->positions; first += ATTENTION_ROWS) {
     intptr_t last = first + ATTENTION_ROWS < t->positions ? first + ATTENTION_ROWS : t->positions;
-    K(gemm)(q + first * t->q_step, t->q_step, keys, scores, t->keys, 0, last - first, t->size, t->keys, 0, key_panels, 0);
+    K(gemm)(q + first * t->q_step, t->q_step, keys, scores, step, 0, last - first, t->size, step, 0, key_panels, 0);
     for (intptr_t i = first; i < last; i++) {
-      float *restrict row = scores + (i - first) * t->keys;
-      intptr_t n = t->keys;
+      float *restrict row = scores + (i - first) * step;
       float scale = t->scale;
       if (mask) {
         const float *m = mask + i * t->mask_row;
         for (intptr_t j = 0; j < n; j++) row[j] = row[j] * scale + m[j];
       } else {
-        for (intptr_t j = 0; j < n; j++) row[j] *= scale;
+        for (intptr_t j = 0; j < whole; j++) row[j] *= scale;
       }
-      K(soften)(row, n);
+      for (intptr_t j = n; j < whole; j++) row[j] = -__builtin_inff();
+      K(soften)(row, whole);
     }
-    K(gemm)(scores, t->keys, values, y + first * t->y_step, t->y_step, 0, last - first, t->keys, t->value_size, 0, value_panels, 0);
+    K(gemm)(scores, step, values, y + first * t->y_step, t->y_step, 0, last - first, n, t->value_size, 0, value_panels, 0);
   }
 }
 
@@ -232,3 +264,4 @@ static intptr_t K(panels)(intptr_t outputs) { return (outputs + PANEL - 1) / PAN
 #undef PANEL
 #undef DEPTH
 #undef ROW_BLOCK
+#undef RESIDENT

@@ -150,6 +150,7 @@ public struct BreakEvenTable: Sendable, Hashable, Codable {
     "sparse.f32": points((0, 0.2), (0.1, 0.33), (0.2, 0.5), (0.3, 0.72), (0.4, 0.95), (0.5, 1.2)),
     "block16x1.f32": points((0, 0.15), (0.1, 0.25), (0.2, 0.42), (0.5, 0.95), (0.75, 1.4)),
     "sparse4.u8": points((0, 0.3), (0.1, 0.45), (0.2, 0.7), (0.35, 1.05), (0.5, 1.5)),
+    "sparse4.u8.tiles": points((0, 0.5), (0.1, 0.65), (0.2, 0.95), (0.35, 1.5)),
     "sparse-linear.f32": points((0, 0.1), (0.1, 0.2), (0.2, 0.42), (0.4, 0.9), (0.5, 1.2)),
     "codes2.f32": points((1, 0.14)), "codes4.f32": points((1, 0.22)), "codes8.f32": points((1, 0.85)),
     "signs.f32": points((1, 0.15)),

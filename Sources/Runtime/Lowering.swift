@@ -76,7 +76,13 @@ final class Lowering {
     self.options = options
     store = weights
     types = try model.shapes()
-    consumers = model.consumers
+    // What is known beforehand reads nothing.
+    let constants = try Specialization.constants(of: model, types)
+    self.constants = constants
+    consumers = model.consumers.compactMapValues { places in
+      let computed = places.filter { place in model.nodes[place].outputs.contains { !$0.isEmpty && constants[$0] == nil } }
+      return computed.isEmpty ? nil : computed
+    }
     producers = model.producers
     for (name, list) in consumers { pending[name] = list.count }
     for port in model.outputs { pending[port.name, default: 0] += 1 }
@@ -93,7 +99,6 @@ final class Lowering {
       value.isShared = true
       values[port.name] = value
     }
-    constants = try Specialization.constants(of: model, types)
     images = chooseImageLayout()
     let chains = Chain.all(in: self)
     let attentions = attentions(), sums = integerAdds(), signs = signs()
@@ -285,13 +290,23 @@ extension Lowering {
       }
     }
     if channels % 16 == 0 {
-      let blocks = try MemoryDescriptor.channelBlocks(sizes, dnnl_f32)
-      if source.layout.isSamePlacement(as: last), target.layout == blocks {
+      let blocks = try MemoryDescriptor.channelBlocks(sizes, dnnl_f32), spreads = target.layout == blocks
+      if source.layout.isSamePlacement(as: last), spreads {
         emit { pare_block_channels($0, $1, images, positions, channels, threads) }
         return true
       }
       if source.layout == blocks, target.layout.isSamePlacement(as: last) {
         emit { pare_unblock_channels($0, $1, images, positions, channels, threads) }
+        return true
+      }
+      if source.layout.isSamePlacement(as: plain) && spreads || source.layout == blocks && target.layout.isSamePlacement(as: plain) {
+        emit { from, to in
+          for offset in stride(from: 0, to: images * channels * positions, by: 16 * positions) {
+            if spreads { pare_transpose(4, to + offset, 16, from + offset, positions, positions, 16) } else {
+              pare_transpose(4, to + offset, positions, from + offset, 16, 16, positions)
+            }
+          }
+        }
         return true
       }
     }

@@ -11,7 +11,7 @@ import Testing
 @Suite struct LayerKernelTests {
   /// A table in which every kernel is a hundred times faster than the dense layer.
   static func eager() throws -> BreakEvenTable {
-    let names = ["sparse.f32", "block16x1.f32", "sparse4.u8", "sparse-linear.f32", "codes2.f32", "codes4.f32", "codes8.f32", "signs.f32"]
+    let names = ["sparse.f32", "block16x1.f32", "sparse4.u8", "sparse4.u8.tiles", "sparse-linear.f32", "codes2.f32", "codes4.f32", "codes8.f32", "signs.f32"]
     return try BreakEvenTable(curves: Dictionary(uniqueKeysWithValues: names.map { ($0, [.init(density: 1, share: 0.01)]) }))
   }
 
@@ -84,7 +84,7 @@ import Testing
   }
 
   /// A residual that nobody reads later gives its memory to the sum; rows of tiles that threads share are computed once.
-  @Test(arguments: [1, 2, 3], [(1, 28), (3, 14), (3, 10)])
+  @Test(arguments: [1, 2, 3], [(1, 28), (1, 7), (1, 2), (3, 14), (3, 10)])
   func residualsAreAddedInPlace(threads: Int, shape: (kernel: Int, size: Int)) throws {
     for (kernel, block) in [(SparseConvolution.self as any LayerKernel.Type, 1), (BlockConvolution.self, 16)] {
       var parameters = OrderedDictionary<String, Parameter>()
@@ -109,6 +109,22 @@ import Testing
       #expect(try session.profile(inputs, runs: 1).filter { $0.implementation == kernel.name }.count == 3)
       if shape.kernel == 1 { #expect(session.arenaBytes < 3 * 64 * shape.size * shape.size * 4) }
     }
+  }
+
+  /// Images of a multiple of 16 channels go into blocks of 16, and out of them again where the model hands them out.
+  @Test(arguments: [1, 3], [1, 2])
+  func channelBlocksComeAndGo(kernel: Int, stride: Int) throws {
+    let weights = try Self.sparse([48, 32, kernel, kernel], density: 0.3, block: 16, seed: 5)
+    let attributes: [String: Attribute] = ["pads": .ints([1, 0, 0, 1]), "strides": .ints([stride, stride])]
+    let model = Model(
+      inputs: [Port("x", ValueType(.f32, [2, 32, 9, 11]))], outputs: [Port("y", ValueType(.f32, nil))],
+      nodes: [Node(name: "c", op: "Conv", inputs: ["x", "w"], outputs: ["y"], attributes: attributes)],
+      parameters: ["w": Parameter("w", try CSRRepresentation(weights))])
+    let session = try Session(model, threads: 2, batch: 2, kernels: [BlockConvolution.self], table: Self.eager())
+    let inputs = try session.syntheticInputs(seed: 3)
+    try expectSame(session, model, inputs)
+    let steps = try session.profile(inputs, runs: 1).map(\.implementation)
+    #expect(steps == ["image copy", BlockConvolution.name, "image copy"], "\(steps)")
   }
 
   /// The built-in table takes dense layers as they are, and very sparse ones by their own kernel; a mask changes nothing.

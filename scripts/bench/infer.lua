@@ -2,7 +2,8 @@
 --
 --   load ID MODEL THREADS BATCH PRECISION NAME=FILE.npy ...     compiles and runs once      -> ok
 --   run ID COUNT                                                runs COUNT times            -> ok
---   save ID FOLDER                                              FOLDER/NAME.f32, row-major  -> ok
+--   save ID FOLDER                                              FOLDER/NAME.f32, row-major, where each / of a name is _
+--                                                               -> ok
 --   compress KIND MODEL TARGET [FILE.npy]                       compresses as KIND says and saves; FILE holds inputs to
 --                                                               calibrate on                -> ok
 --   check ID                                                    the session's largest difference from the interpreter of
@@ -46,7 +47,10 @@ end
 local function flat(t)
   local text = {}
   local values = t:to("f32"):reshape{-1}:totable()
-  for i, value in ipairs(values) do text[i] = string.pack("<f", value) end
+  for i = 1, #values, 100 do
+    local last = math.min(i + 99, #values)
+    text[#text + 1] = string.pack("<" .. ("f"):rep(last - i + 1), table.unpack(values, i, last))
+  end
   return table.concat(text)
 end
 
@@ -97,7 +101,7 @@ function commands.save(id, folder)
   local results = session:run(x)
   if type(results) ~= "table" then results = {output = results} end
   for name, value in pairs(results) do
-    local file <close> = assert(io.open(folder .. "/" .. name .. ".f32", "wb"))
+    local file <close> = assert(io.open(folder .. "/" .. name:gsub("/", "_") .. ".f32", "wb"))
     file:write(flat(value))
   end
 end

@@ -18,7 +18,8 @@ typedef struct {
 intptr_t pare_gemm_packed_count(intptr_t inner, intptr_t outputs);
 // Packs w[k * inner_step + o * output_step]; for the instruction set of the moment.
 void pare_gemm_pack(const float *w, intptr_t inner_step, intptr_t output_step, intptr_t inner, intptr_t outputs, float *packed);
-// y[row * y_step + o] = sum over k of x[row * x_step + k] w[k][o]. Sums run over k in order, in blocks of 512.
+// y[row * y_step + o] = sum over k of x[row * x_step + k] w[k][o]. Sums run over k in order, in equal blocks of
+// at most 512.
 void pare_gemm(const float *x, intptr_t x_step, const float *packed, float *y, intptr_t y_step, intptr_t rows,
                intptr_t inner, intptr_t outputs, const pare_epilogue *epilogue, int32_t threads);
 

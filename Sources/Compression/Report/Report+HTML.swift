@@ -1,4 +1,5 @@
 import Graph
+import Runtime
 import Support
 import Tensor
 import Training
@@ -6,8 +7,10 @@ import Training
 extension CompressionResult {
   /// The report as one HTML file: style and pictures inside, nothing loaded from elsewhere.
   ///
+  /// - Parameter roofline: whether to run sessions of both models for the picture of what the machine allows and they reach;
+  ///   everything else is known already.
   /// - Throws: errors of reading the models' weights.
-  public func html() throws -> String {
+  public func html(roofline: Bool = false) throws -> String {
     let name = dataName.map { " on \($0)" } ?? ""
     let title = steps.isEmpty ? "Compression\(name)" : steps.map(\.name).joined(separator: " · ") + name
     var body = header(title)
@@ -23,6 +26,7 @@ extension CompressionResult {
     body += confusionSection()
     body += skippedSection()
     body += ledgerSection()
+    if roofline { body += rooflineSection() }
     body += Page.section("Machine", "<p class=\"meta\">\(Chart.escape(Machine.description))</p>")
     return Page.html(title: "Pare: " + title, body)
   }
@@ -77,6 +81,19 @@ extension CompressionResult {
       last = character
     }
     return result.replacing("\u{A0}to ", with: " to ")
+  }
+
+  private func rooflineSection() -> String {
+    let machine = Runtime.Machine.measured(threads: Compute.threads)
+    let figures = [("before", baseline), ("after", model)].map { name, model -> String in
+      // What no session takes has no roofline.
+      guard let steps = try? Session(model).profile(runs: 5) else { return "" }
+      // Inside of a page a picture needs no name of its language.
+      return Page.figure(name, Roofline.svg(steps, machine).replacing(" xmlns=\"http://www.w3.org/2000/svg\"", with: ""))
+    }
+    return Page.section(
+      "Roofline", note: "Each step of the session by its operations per byte, below what this machine can do; areas are times.",
+      Page.grid(figures))
   }
 
   // MARK: Steps

@@ -5,7 +5,7 @@ extension CompressionResult {
   /// Writes the report: one self-contained HTML file.
   ///
   /// - Throws: `io`.
-  public func writeReport(to path: String) throws { try AtomicFile.write(html(), to: path) }
+  public func writeReport(to path: String) throws { try AtomicFile.write(html(roofline: true), to: path) }
 
   /// Writes one line per step (and seed), with a header.
   public func writeCSV(to path: String) throws { try AtomicFile.write(csv, to: path) }

@@ -3,12 +3,12 @@ import Graph
 import Support
 import Tensor
 
-/// Convolutions in f32 whose zeros come in blocks of 16 outputs at one input channel and kernel position: direct, in planar
-/// images, with outputs as lanes (`BlockConvolution.h`).
+/// Convolutions in f32 whose zeros come in blocks of 16 outputs at one input channel and kernel position: direct, with
+/// outputs as lanes, in images of blocks of 16 channels where there are such (`BlockConvolution.h`).
 package struct BlockConvolution: LayerKernel {
   package static let name = "block16x1.f32"
-  package var source: ImageLayout { .rowMajor }
-  package var destination: ImageLayout { .rowMajor }
+  package var source: ImageLayout { layer.blocked_source == 0 ? .rowMajor : .channelBlocks }
+  package var destination: ImageLayout { layer.blocked_target == 0 ? .rowMajor : .channelBlocks }
   package var addsInPlace: Bool { true }
   package let scratchBytes: Int
   package let packing: String
@@ -20,7 +20,9 @@ package struct BlockConvolution: LayerKernel {
   private let blockDensity: Double
 
   package init?(_ task: LayerTask) {
+    // Inputs of a group are counted in bytes of 32 bits.
     guard let geometry = SparseLayers.geometry(of: task), task.sourceGrid == nil, task.destinationGrid == nil,
+      geometry.inputChannels / geometry.groups * geometry.window.input[0] * geometry.window.input[1] < 1 << 28,
       task.density < 0.75, let dense = try? task.weights.dense().converted(to: .f32).contiguous()
     else { return nil }
     var layer = pare_block_layer(geometry)
@@ -29,13 +31,14 @@ package struct BlockConvolution: LayerKernel {
     let outputs = Int(layer.outputs), possible = dense.count / outputs * ((outputs + 15) / 16)
     blockDensity = Double(stored) / Double(max(possible, 1))
     // Few blocks for each tile: turning sums into planes would cost more than computing them.
-    guard blockDensity < 0.75, Double(stored) / Double(Int(layer.groups) * ((outputs + 15) / 16)) >= 12 else { return nil }
+    let each = Double(stored) / Double(Int(layer.groups) * ((outputs + 15) / 16))
+    guard blockDensity < 0.75, layer.blocked_target != 0 || each >= 12 else { return nil }
     self.layer = layer
     images = geometry.batch
     limits = task.limits
     hasBias = task.bias != nil
     scratchBytes = Int(pare_block_scratch(&layer, Int32(clamping: task.threads)))
-    packing = "\(layer.tile_rows).\(layer.band_rows).\(layer.rows).\(layer.pitch).\(layer.parts).\(layer.direct).\(layer.shared)"
+    packing = "\(layer.tile_rows).\(layer.band_rows).\(layer.rows).\(layer.pitch).\(layer.points).\(layer.plane_in)"
   }
 
   package func share(of task: LayerTask, _ table: BreakEvenTable) -> Double {
@@ -54,7 +57,7 @@ package struct BlockConvolution: LayerKernel {
       let count = Int(pare_block_pack(layer, dense, nil, nil, nil))
       let blocks = Int(layer.pointee.groups) * ((Int(layer.pointee.outputs) + 15) / 16)
       let begins = try SparseLayers.blank(blocks + 1, of: Int64.self)
-      let offsets = try SparseLayers.blank(count, of: UInt32.self)
+      let offsets = try SparseLayers.blank(count + 6, of: UInt32.self)
       let values = try SparseLayers.blank(count * 16, of: Float.self)
       _ = pare_block_pack(
         layer, dense, begins.array(of: Int64.self), offsets.array(of: UInt32.self), values.array(of: Float.self))

@@ -1,4 +1,5 @@
 import CKernels
+import COneDNN
 import Graph
 import Support
 import Tensor
@@ -49,8 +50,23 @@ package struct SparseIntegerConvolution: LayerKernel {
     packing = "\(layer.blocking) \(sourceGrid) \(String(describing: task.destinationGrid)) \(String(describing: task.residualGrid))"
   }
 
+  /// Dense layers are another matter where the processor multiplies tiles of bytes: that has a curve of its own.
+  private static var curve: String {
+    let tiles = dnnl_cpu_isa_avx512_core_amx.rawValue
+    return dnnl_get_effective_cpu_isa().rawValue & tiles == tiles ? "sparse4.u8.tiles" : "sparse4.u8"
+  }
+
+  package static var curves: [String] { [curve] }
+
+  /// Multiply-accumulates of the sample for each byte that it moves, as `share` counts them.
+  private static let sampleIntensity = 384.0
+
+  /// The curve holds for the sample. Other layers take the longer the more bytes they move for their work: results cost
+  /// twice a source, since they go to the grid and back from planes, and residuals nearly as much.
   package func share(of task: LayerTask, _ table: BreakEvenTable) -> Double {
-    table.share(of: Self.name, density: blockDensity)
+    let source = Double(geometry.source.reduce(1, *)), result = Double(geometry.destination.reduce(1, *))
+    let intensity = Double(task.operations) / (source + (task.hasResidual ? 3.5 : 2) * result)
+    return table.share(of: Self.curve, density: blockDensity) * (Self.sampleIntensity / intensity).squareRoot()
   }
 
   package static func sample(_ curve: String, density: Double) throws -> Model? {
