@@ -1026,6 +1026,9 @@ function graph_value_:hardswish() end
 ---nn.relu applied to this value.
 function graph_value_:relu() end
 
+---nn.relu6 applied to this value.
+function graph_value_:relu6() end
+
 ---nn.sigmoid applied to this value.
 function graph_value_:sigmoid() end
 
@@ -1274,6 +1277,10 @@ function nn.dropout(options) end
 ---@param options? {alpha?: number, name?: string}
 function nn.elu(options) end
 
+---Rows of a table by 0-based number.
+---@param options {num_embeddings: integer, embedding_dim: integer, name?: string}
+function nn.embedding(options) end
+
 ---All axes but the batch joined.
 ---@param options? {name?: string}
 function nn.flatten(options) end
@@ -1378,6 +1385,10 @@ function nn.prelu(options) end
 ---Negative values become 0.
 ---@param options? {name?: string}
 function nn.relu(options) end
+
+---min(max(x, 0), 6).
+---@param options? {name?: string}
+function nn.relu6(options) end
 
 ---Another shape for each sample.
 ---@param options {shape: table, name?: string}
