@@ -173,6 +173,70 @@ import TestSupport
     expectError(.unsupported, "tensorrt") { try ONNX.encode(activations, options: options) }
   }
 
+  /// Two linear layers of the same numbers side by side.
+  private func twins() throws -> Model {
+    var model = Model(
+      inputs: [Port("x", ValueType(.f32, [.symbol("N"), 24]))], outputs: [Port("y", ValueType(.f32, [.symbol("N"), 24]))],
+      nodes: [
+        Node(name: "a", op: "MatMul", inputs: ["x", "a.weight"], outputs: ["middle"]),
+        Node(name: "b", op: "MatMul", inputs: ["middle", "b.weight"], outputs: ["y"]),
+      ])
+    for name in ["a.weight", "b.weight"] { model.parameters[name] = Parameter(name, try Models.tensor([24, 24], 0.125)) }
+    return model
+  }
+
+  /// As the exporter wrote them: once. What then differs is written twice.
+  @Test func copiesOfAWeightAreWrittenOnce() throws {
+    let model = try twins(), x = try Models.tensor([2, 24])
+    try TestFiles.withFolder { folder in
+      try ONNX.save(model, to: "\(folder)/a.onnx")
+      #expect(try TestFiles.read("\(folder)/a.onnx").count < 2 * 24 * 24 * 4)
+      let again = try ONNX.load("\(folder)/a.onnx")
+      #expect(try Models.difference(again, model) == nil)
+      #expect(try again(x).isEqual(to: model(x)))
+      #expect(try TestFiles.read("\(folder)/a.onnx") == ONNX.encode(again))
+      var other = again
+      other.parameters["b.weight"]?.value = DenseRepresentation(try Models.tensor([24, 24], 0.25))
+      try ONNX.save(other, to: "\(folder)/b.onnx")
+      #expect(try TestFiles.read("\(folder)/b.onnx").count > 2 * 24 * 24 * 4)
+      #expect(try Models.difference(ONNX.load("\(folder)/b.onnx"), other) == nil)
+      // TensorRT takes no weight that a node hands on.
+      #expect(try ONNX.encode(again, options: ExportOptions(profile: .tensorrt)).count > 2 * 24 * 24 * 4)
+    }
+  }
+
+  /// A weight that the graph normalises is a weight; a row of it that is expanded, a shared one, and a table stay as they are.
+  @Test func computedWeightsAreFolded() throws {
+    func node(_ op: String, _ name: String, _ inputs: [String], _ attributes: [String: Attribute] = [:]) -> Node {
+      Node(name: name, op: op, inputs: inputs, outputs: [name], attributes: attributes)
+    }
+    var model = Model(
+      inputs: [Port("x", ValueType(.f32, [.symbol("N"), 12]))], outputs: [Port("y", ValueType(.f32, [.symbol("N"), 80]))],
+      nodes: [
+        node("ReduceL2", "norm", ["v"], ["axes": .ints([1]), "keepdims": .int(1)]), node("Div", "unit", ["v", "norm"]), node("Mul", "w", ["unit", "g"]),
+        node("MatMul", "first", ["x", "w"]),
+        node("Transpose", "turned", ["shared"]), node("MatMul", "second", ["first", "shared"]), node("MatMul", "third", ["second", "turned"]),
+        node("Expand", "wide", ["row", "sizes"]), node("MatMul", "fourth", ["third", "wide"]),
+        node("Gather", "chosen", ["table", "places"], ["axis": .int(0)]), node("Add", "y", ["fourth", "chosen"]),
+      ])
+    for (name, shape) in [("v", [12, 12]), ("g", [12, 1]), ("shared", [12, 12]), ("row", [1, 80]), ("table", [70, 80])] as [(String, Shape)] {
+      model.parameters[name] = Parameter(name, try Models.tensor(shape))
+    }
+    model.parameters["sizes"] = Parameter("sizes", try Tensor([Int64(12), 80], shape: [2]), isTrainable: false)
+    model.parameters["places"] = Parameter("places", try Tensor([Int64(3)], shape: [1]), isTrainable: false)
+    let x = try Models.tensor([2, 12])
+    try TestFiles.withFolder { folder in
+      try ONNX.save(model, to: "\(folder)/a.onnx")
+      let read = try ONNX.load("\(folder)/a.onnx")
+      #expect(read.nodes.map(\.name) == ["first", "turned", "second", "third", "wide", "fourth", "chosen", "y"])
+      #expect(try read.parameter(named: "w").isTrainable)
+      #expect(read.parameters["v"] == nil && read.parameters["g"] == nil)
+      #expect(try difference(read(x), model(x), relative: 1e-6) == nil)
+      try ONNX.save(read, to: "\(folder)/b.onnx")
+      #expect(try Models.difference(ONNX.load("\(folder)/b.onnx"), read) == nil)
+    }
+  }
+
   @Test(.enabled(if: TestFiles.models != nil, "needs PARE_MODELS")) func readsATrainedNetwork() throws {
     let folder = try #require(TestFiles.models)
     let model = try ONNX.load("\(folder)/resnet20-cifar10.onnx")

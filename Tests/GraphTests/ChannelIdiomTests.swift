@@ -6,15 +6,15 @@ import Testing
 
 /// How exporters write what channels travel through: shuffles, chunks by slices, packed attention, sizes that only the run knows.
 @Suite struct ChannelIdiomTests {
-  private static func weight(_ name: String, _ shape: Shape) throws -> Parameter {
+  static func weight(_ name: String, _ shape: Shape) throws -> Parameter {
     Parameter(name, try Tensor.randn(shape, seed: 3, stream: Philox.stream(named: name)))
   }
 
-  private static func constant(_ name: String, _ values: [Int]) throws -> Parameter {
+  static func constant(_ name: String, _ values: [Int]) throws -> Parameter {
     Parameter(name, try Tensor(values.map(Int64.init), shape: Shape([values.count])), isTrainable: false)
   }
 
-  private static func model(_ input: [Dimension], _ nodes: [Node], _ parameters: [Parameter]) throws -> Model {
+  static func model(_ input: [Dimension], _ nodes: [Node], _ parameters: [Parameter]) throws -> Model {
     let model = Model(
       inputs: [Port("x", ValueType(.f32, input))], outputs: [Port("y", ValueType(.f32, nil))], nodes: nodes,
       parameters: OrderedDictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0) }))
@@ -22,12 +22,12 @@ import Testing
     return model
   }
 
-  private static func node(_ op: String, _ name: String, _ inputs: [String], _ attributes: [String: Attribute] = [:]) -> Node {
+  static func node(_ op: String, _ name: String, _ inputs: [String], _ attributes: [String: Attribute] = [:]) -> Node {
     Node(name: name, op: op, inputs: inputs, outputs: [name], attributes: attributes)
   }
 
   /// Cuts one unit of each free group that has several; masked and shrunk must agree.
-  private static func check(_ model: Model, _ inputs: [String: Tensor], frees layers: [String]) throws {
+  static func check(_ model: Model, _ inputs: [String: Tensor], frees layers: [String]) throws {
     let groups = try model.groups()
     let free = groups.filter { $0.blocked == nil && $0.units.count > 1 }
     for layer in layers { #expect(free.contains { $0.layers.contains(layer) }, "\(layer): \(groups)") }

@@ -472,10 +472,10 @@ def voice_activity():
                 spectrum = torch.view_as_real(spectrum)
             y = self.encode(torch.log1p(spectrum.pow(2).sum(-1).sqrt()))
             y, _ = self.inner(y.transpose(1, 2))
-            return torch.sigmoid(self.last(torch.relu(y).transpose(1, 2))).mean(2)
+            return torch.sigmoid(self.last(torch.relu(y).transpose(1, 2))[:, 0])
 
     voice = Voice().eval()
-    # Larger than PyTorch draws them, so that the chances differ between sounds and are not all a half.
+    # Larger than PyTorch draws them, so that the chances differ from step to step and are not all a half.
     for part in (voice.inner, voice.last):
         for weight in part.parameters():
             nn.init.normal_(weight, std=1.0)

@@ -54,6 +54,14 @@ struct ConvOperator: Operator {
 
   func channels(_ node: Node, _ flow: inout ChannelFlow) throws {
     flow.tie(.input(0), axis: 0, .output(0), axis: 0)
+    // A kernel of one position takes places as they are: they may be channels of another layer.
+    if let weight = flow.shape(.input(1)), weight.count > 2, weight.dropFirst(2).allSatisfy({ $0 == 1 }) {
+      let window = try Window(node, kernel: weight.dropFirst(2).map { $0 ?? 1 })
+      for axis in 2..<weight.count where window.strides[axis - 2] == 1 && flow.size(.input(0), axis: axis) == flow.size(.output(0), axis: axis) {
+        flow.tie(.input(0), axis: axis, .output(0), axis: axis)
+        flow.free(.input(1), axis: axis)
+      }
+    }
     guard let channels = flow.size(.input(0), axis: 1), let outputs = flow.size(.output(0), axis: 1) else {
       return flow.blockAll("the channels of \(node.op) '\(node.name)' are not known")
     }
