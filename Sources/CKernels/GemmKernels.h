@@ -207,14 +207,14 @@ static void K(attend)(const pare_attention_task *t, intptr_t image, intptr_t hea
   float *y = t->y + image * t->y_image + head * t->value_size;
   const float *mask = t->mask ? t->mask + image * t->mask_image + head * t->mask_head : 0;
   intptr_t key_panels = (t->keys + PANEL - 1) / PANEL, value_panels = (t->value_size + PANEL - 1) / PANEL;
-  // Rows of scores are whole panels, and end in keys that are not there.
-  intptr_t n = t->keys, step = key_panels * PANEL, whole = (n + 15) / 16 * 16;
+  // Rows of scores are whole panels and vectors of 16, and end in keys that are not there.
+  intptr_t n = t->keys, outputs = key_panels * PANEL, whole = (n + 15) / 16 * 16, step = whole > outputs ? whole : outputs;
   float *keys = scratch, *values = keys + K(packed_count)(t->size, n), *scores = values + K(packed_count)(n, t->value_size);
   K(pack)(k, 1, t->k_step, t->size, n, keys);
   K(pack)(v, t->v_step, 1, n, t->value_size, values);
   for (intptr_t first = 0; first < t->positions; first += ATTENTION_ROWS) {
     intptr_t last = first + ATTENTION_ROWS < t->positions ? first + ATTENTION_ROWS : t->positions;
-    K(gemm)(q + first * t->q_step, t->q_step, keys, scores, step, 0, last - first, t->size, step, 0, key_panels, 0);
+    K(gemm)(q + first * t->q_step, t->q_step, keys, scores, step, 0, last - first, t->size, outputs, 0, key_panels, 0);
     for (intptr_t i = first; i < last; i++) {
       float *restrict row = scores + (i - first) * step;
       float scale = t->scale;
