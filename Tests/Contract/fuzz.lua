@@ -7,7 +7,7 @@ local nothing = function(...) return ... end
 local m = nn.sequential{ nn.conv2d{in_channels=1, out_channels=4, kernel=3, padding=1, name="conv"}, nn.relu(), nn.flatten(), nn.linear{in_features=256, out_features=10, name="fc"}, input={1, 8, 8} }
 local d = data.load("digits")
 local tiny = { train=d.train:take(8), validation=d.validation:take(8), test=d.test:take(8), classes=d.classes }
-local objects = { tensor{{1, 2}, {3, 4}}, tensor(1), tensor.zeros{0, 3}, tensor({1, 2}, {dtype="i64"}), tensor{1, 2}:requires_grad(), m, d, tiny.train, prune{sparsity=0.5},
+local objects = { tensor{{1, 2}, {3, 4}}, tensor(1), tensor.zeros{0, 3}, tensor({1, 2}, {dtype="i64"}), tensor{1e300, -1e300}:to("i64"), tensor{1, 2}:requires_grad(), m, d, tiny.train, prune{sparsity=0.5},
   optimizer.sgd{}, m:compile{threads=1}, m.parameters, nn.relu(), nn.conv2d{in_channels=1, out_channels=2, kernel=3} }
 local words = { "", "x", "weight", "fc", "conv", "fc.weight", "f32", "i64", "f99", "digits", "magnitude", "nope", "/nowhere/x", "../x", "x.svg", "x.png", "x.pare", "x.onnx", "macs", "bytes", ("a"):rep(2000), "\0\255", "%s%n" }
 local numbers = { 0, 1, 2, 3, -1, -7, 5, 0.5, 1.5, -0.25, 2^31, 2^53, -2^53, 1e300, -1e300, 0/0, 1/0, -1/0, math.mininteger, math.maxinteger, 64, 1000 }

@@ -9,6 +9,7 @@ output or a joint normalisation. Pare takes filters, then neurons (heads and inn
 whatever its matchers know. Prints one line of a Markdown table for each file. Needs onnx and onnxsim.
 """
 import argparse
+import math
 import os
 import subprocess
 import tempfile
@@ -68,13 +69,10 @@ def main():
     print("| network | layers | Pare | parameters left | onnxsim | parameters left |\n| --- | --- | --- | --- | --- | --- |")
 
     def count(model):
-        total = 0
-        for i in model.graph.initializer:
-            size = 1
-            for d in i.dims:
-                size *= d
-            total += size
-        return total
+        """Numbers that the file stands for: a weight of which others are copies counts once for each."""
+        sizes = {i.name: math.prod(i.dims) for i in model.graph.initializer}
+        copies = [sizes[n.input[0]] for n in model.graph.node if n.op_type == "Identity" and n.input[0] in sizes]
+        return sum(sizes.values()) + sum(copies)
 
     for path in options.files:
         original = onnx.load(path)

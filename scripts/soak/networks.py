@@ -474,7 +474,12 @@ def voice_activity():
             y, _ = self.inner(y.transpose(1, 2))
             return torch.sigmoid(self.last(torch.relu(y).transpose(1, 2))).mean(2)
 
-    return Voice().eval(), image(512)
+    voice = Voice().eval()
+    # Larger than PyTorch draws them, so that the chances differ between sounds and are not all a half.
+    for part in (voice.inner, voice.last):
+        for weight in part.parameters():
+            nn.init.normal_(weight, std=1.0)
+    return voice, image(512)
 
 
 # The TorchScript-style exporter knows no complex numbers.

@@ -47,7 +47,9 @@ struct GraphExport {
       let type = port.type.shape == nil ? types[port.name] ?? port.type : port.type
       return try info(Port(port.name, type), "output")
     }
+    var before: (name: String, tensor: Tensor)?
     for (name, parameter) in model.parameters {
+      if try addCopy(name, parameter, of: &before) { continue }
       switch parameter.value {
       case let integers as IntegerRepresentation: try addQuantized(name, integers)
       case let codes as CodebookRepresentation: try addCodebook(name, codes)
@@ -80,6 +82,31 @@ struct GraphExport {
       proto.metadataProps = try facts.properties()
       proto.graph = graph
     }
+  }
+
+  /// Writes a weight that holds the same numbers as the one before it as its Identity, as PyTorch's exporter does with
+  /// layers that began as copies; the reader makes two of them again. Returns false where it is one of its own.
+  private mutating func addCopy(_ name: String, _ parameter: Parameter, of before: inout (name: String, tensor: Tensor)?) throws -> Bool {
+    guard options.profile == .standard, let dense = parameter.value as? DenseRepresentation, dense.tensor.rank >= 2,
+      dense.tensor.count >= Self.leastCopy
+    else {
+      before = nil
+      return false
+    }
+    guard let first = before, try Self.holdsSame(first.tensor, dense.tensor) else {
+      before = (name, dense.tensor)
+      return false
+    }
+    graph.node.append(try node(Node(name: unique("\(name)_copy"), op: "Identity", inputs: [first.name], outputs: [name])))
+    return true
+  }
+
+  /// Fewer numbers take less than the node that would stand for them.
+  private static let leastCopy = 256
+
+  private static func holdsSame(_ a: Tensor, _ b: Tensor) throws -> Bool {
+    guard a.dtype == b.dtype, a.shape == b.shape else { return false }
+    return try a.withBytes { x in try b.withBytes { y in x.elementsEqual(y) } }
   }
 
   /// What the profile asks of quantized activations.

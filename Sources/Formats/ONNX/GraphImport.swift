@@ -86,7 +86,18 @@ struct GraphImport {
     model.outputs = try outputs(of: model)
     facts.apply(to: &model)
     try model.verified()
-    return try model.foldingShapes()
+    return try folded(model)
+  }
+
+  /// The model with constants in place of what follows from sizes and parameters alone.
+  private func folded(_ model: Model) throws -> Model {
+    var folded = try model.foldingShapes().foldingParameters()
+    let uses = ParameterUse.all(in: folded.nodes)
+    for name in folded.parameters.keys where model.parameters[name] == nil {
+      guard let value = folded.parameters[name]?.value else { continue }
+      folded.parameters[name]?.isTrainable = try ParameterUse.isTrainable(value, uses[name] ?? [])
+    }
+    return folded
   }
 
   /// Decodes all initializers; integers behind a DequantizeLinear are joined with their grid later.
@@ -145,17 +156,20 @@ struct GraphImport {
     }
   }
 
-  /// Gives each Identity of an initializer its own parameter: so PyTorch's exporter writes parameters that have equal
-  /// values, and what is one number there need not stay one here.
+  /// Gives each Identity of an initializer its own parameter, which stands behind the one it is a copy of: so PyTorch's
+  /// exporter writes parameters that have equal values, and what is one number there need not stay one here.
   private func collectCopies(
     _ initializers: inout OrderedDictionary<String, any Representation>, _ nodes: inout [Node]
   ) {
     let outputs = Set(graph.output.map(\.name))
+    var last: [String: String] = [:]
     nodes.removeAll { node in
-      guard node.op == "Identity", node.domain.isEmpty, let value = node.input(0).flatMap({ initializers[$0] }),
-        let output = node.outputs.first, initializers[output] == nil, !outputs.contains(output)
+      guard node.op == "Identity", node.domain.isEmpty, let source = node.input(0), let value = initializers[source],
+        let output = node.outputs.first, initializers[output] == nil, !outputs.contains(output),
+        let place = initializers.index(forKey: last[source] ?? source)
       else { return false }
-      initializers[output] = value
+      initializers.updateValue(value, forKey: output, insertingAt: place + 1)
+      last[source] = output
       return true
     }
   }

@@ -92,16 +92,18 @@ public struct ChannelFlow {
   /// Whether an input is a parameter (and not a computed value).
   public func isParameter(_ input: Int) -> Bool { name(.input(input)).map(parameters.contains) ?? false }
 
-  /// Returns which of several axes carry channels, from 0: one, and it is noted that another could.
+  /// Returns which of several factors of axes carry channels, from 0: one, and it is noted that another could.
   ///
   /// - Parameters:
   ///   - number: of the choice within the node.
-  ///   - place: where the channels are whole.
-  mutating func choice(_ number: Int, among count: Int, at place: Place, axis: Int) -> Range<Int> {
-    guard count > 1, let name = name(place) else { return 0..<1 }
+  ///   - places: the axes that the factors are of.
+  mutating func choice(_ number: Int, among count: Int, at places: [(place: Place, axis: Int)]) -> Range<Int> {
+    guard count > 1 else { return 0..<1 }
     if isCoarse { return 0..<count }
     let choice = ChannelChoice(layer: node.name, number: number)
-    if solver.follows(name, axis) { solver.note(choice, count, name, axis) }
+    let followed = places.compactMap { place in name(place.place).map { ChannelSolver.Axis(name: $0, axis: place.axis) } }
+      .uniqued().filter { solver.follows($0.name, $0.axis) }
+    if !followed.isEmpty { solver.note(choice, count, followed) }
     let chosen = min(choices[choice] ?? 0, count - 1)
     return chosen..<(chosen + 1)
   }

@@ -31,26 +31,31 @@ struct ChannelSolver {
   private var isFixed: [Bool] = []
   /// Why, by root.
   private var reasons: [Int32: String] = [:]
+  /// Roots of classes that reach an input or output of the model.
+  private var ends: Set<Int32> = []
+  /// Roots of classes that some layer makes and that cannot be removed; `freedom` finds them.
+  private var held: Set<Int32> = []
   private(set) var couplings: [Coupling] = []
   private var coupled: Set<Coupling> = []
-  /// Where another axis could carry the channels: how many there are, and the value whose channels they are.
-  private(set) var choices: [(choice: ChannelChoice, count: Int, name: String, axis: Int)] = []
+  /// Where another factor of an axis could carry the channels: how many there are, and the axes that they are of.
+  private(set) var choices: [(choice: ChannelChoice, count: Int, axes: [Axis])] = []
 
   /// - Parameter scope: the axes that are followed, which no tie leaves; nil follows all.
   init(scope: Set<Axis>? = nil) { self.scope = scope }
 
-  mutating func note(_ choice: ChannelChoice, _ count: Int, _ name: String, _ axis: Int) {
-    choices.append((choice, count, name, axis))
-  }
+  mutating func note(_ choice: ChannelChoice, _ count: Int, _ axes: [Axis]) { choices.append((choice, count, axes)) }
 
   /// Whether the positions of an axis are followed.
   func follows(_ name: String, _ axis: Int) -> Bool { scope?.contains(Axis(name: name, axis: axis)) ?? true }
 
-  /// Whether any position of an axis cannot be removed.
-  mutating func isBlocked(_ name: String, _ axis: Int) -> Bool {
-    guard let place = places[Axis(name: name, axis: axis)] else { return false }
-    let (base, size) = (axes[place].base, axes[place].size)
-    return (0..<size).contains { isFixed[Int(root(base + $0))] }
+  /// Whether one of the axes has a position that some layer makes and that cannot be removed, as `freedom` found last.
+  mutating func isBlocked(_ axes: [Axis]) -> Bool {
+    for axis in axes {
+      guard let place = places[axis] else { continue }
+      let (base, size) = (self.axes[place].base, self.axes[place].size)
+      if (0..<size).contains(where: { held.contains(root(base + $0)) }) { return true }
+    }
+    return false
   }
 
   private mutating func base(_ name: String, _ axis: Int, _ size: Int) -> Int {
@@ -87,17 +92,20 @@ struct ChannelSolver {
       // The smaller number stays root, so that the order of classes is that of first mention.
       let (low, high) = p < q ? (p, q) : (q, p)
       parent[Int(high)] = low
+      if ends.remove(high) != nil { ends.insert(low) }
       guard isFixed[Int(high)] else { continue }
       isFixed[Int(low)] = true
       if let reason = reasons.removeValue(forKey: high), reasons[low] == nil { reasons[low] = reason }
     }
   }
 
-  mutating func block(_ name: String, _ axis: Int, _ size: Int, _ reason: String) {
+  /// - Parameter isEnd: whether the axis is one of an input or output of the model.
+  mutating func block(_ name: String, _ axis: Int, _ size: Int, _ reason: String, isEnd: Bool = false) {
     guard size <= Self.greatestAxis, follows(name, axis), hasRoom(size) else { return }
     let start = base(name, axis, size)
     for element in start..<(start + size) {
       let root = root(element)
+      if isEnd { ends.insert(root) }
       if !isFixed[Int(root)] {
         isFixed[Int(root)] = true
         reasons[root] = reason
@@ -109,24 +117,31 @@ struct ChannelSolver {
     if coupled.insert(coupling).inserted { couplings.append(coupling) }
   }
 
-  /// How much can be removed: layers, then units.
-  mutating func freedom() -> (layers: Int, units: Int) {
-    var layers: Set<String> = [], units = 0
+  /// How much can be removed: layers, then units. Of what cannot, how many layers reach an input or output of the model,
+  /// which explains them better than what stands in between.
+  mutating func freedom() -> (layers: Int, units: Int, ends: Int) {
+    var layers: Set<String> = [], ending: Set<String> = [], units = 0
     /// The last axis that reached a root, and whether any did before.
     var reached = [Int32](repeating: -1, count: parent.count)
+    held = []
     for (number, coupling) in couplings.enumerated() where coupling.role == .produces {
       guard let place = places[Axis(name: coupling.parameter, axis: coupling.axis)] else { continue }
       var mine = 0
       for element in axes[place].base..<(axes[place].base + axes[place].size) {
-        let root = Int(root(element))
-        guard !isFixed[root], reached[root] != Int32(number) else { continue }
+        let root = root(element)
+        guard !isFixed[Int(root)] else {
+          held.insert(root)
+          if ends.contains(root) { ending.insert(coupling.layer) }
+          continue
+        }
+        guard reached[Int(root)] != Int32(number) else { continue }
         mine += 1
-        if reached[root] < 0 { units += 1 }
-        reached[root] = Int32(number)
+        if reached[Int(root)] < 0 { units += 1 }
+        reached[Int(root)] = Int32(number)
       }
       if mine > 1 { layers.insert(coupling.layer) }
     }
-    return (layers.count, units)
+    return (layers.count, units, ending.count)
   }
 
   /// Collects the classes that some layer makes into groups of equal signature.

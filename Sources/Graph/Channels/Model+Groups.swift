@@ -15,9 +15,9 @@ extension Model {
     let names = Set(parameters.keys)
     let pass = try ChannelPass(self, names)
     var choices: [ChannelChoice: Int] = [:], trials = 0
-    // Where nothing can be removed, another axis of a reshape is tried; what frees more layers, or more units, stays.
+    // Where nothing can be removed, another factor of a reshape is tried; what frees more layers, or more units, stays.
     let (fixed, open) = try pass.withoutReshapes()
-    func solved(_ choices: [ChannelChoice: Int]) throws -> (ChannelSolver, freedom: (Int, Int)) {
+    func solved(_ choices: [ChannelChoice: Int]) throws -> (ChannelSolver, freedom: (Int, Int, Int)) {
       trials += 1
       var solver = try pass.applied(to: fixed, open, choices)
       let freedom = solver.freedom()
@@ -27,9 +27,9 @@ extension Model {
     func isOpen() -> Bool { trials * open.count < Self.trialLimit }
     // First all reshapes that divide alike at once: layers that share a parameter are free together or not at all.
     let all = solver.choices
-    let kinds = all.map { [$0.count, pass.size($0.name, $0.axis)] }
+    let kinds = all.map { [$0.count] + $0.axes.map { pass.size($0.name, $0.axis) } }
     for kind in kinds.uniqued() {
-      let blocked = zip(all, kinds).filter { $1 == kind && solver.isBlocked($0.name, $0.axis) }.map(\.0)
+      let blocked = zip(all, kinds).filter { $1 == kind && solver.isBlocked($0.axes) }.map(\.0)
       guard blocked.count > 1 else { continue }
       for option in 1..<kind[0] where isOpen() {
         let tried = choices.merging(blocked.map { ($0.choice, option) }) { $1 }
@@ -37,7 +37,7 @@ extension Model {
         if freedom > best { (solver, best, choices) = (other, freedom, tried) }
       }
     }
-    for (choice, count, name, axis) in all where solver.isBlocked(name, axis) {
+    for (choice, count, axes) in all where solver.isBlocked(axes) {
       for option in 1..<count where isOpen() {
         let tried = choices.merging([choice: option]) { $1 }
         let (other, freedom) = try solved(tried)
@@ -159,7 +159,9 @@ private struct ChannelPass {
     for (ports, what) in [(model.inputs, "input"), (model.outputs, "output")] {
       for port in ports {
         for (axis, size) in (types[port.name]?.shape ?? []).enumerated() {
-          if let size = size.positions, size <= ChannelSolver.greatestAxis { solver.block(port.name, axis, size, "it is the model's \(what) '\(port.name)'") }
+          if let size = size.positions, size <= ChannelSolver.greatestAxis {
+            solver.block(port.name, axis, size, "it is the model's \(what) '\(port.name)'", isEnd: true)
+          }
         }
       }
     }

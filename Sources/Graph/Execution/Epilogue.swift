@@ -10,6 +10,16 @@ public struct Epilogue: Sendable {
   /// Nothing follows the operator.
   public init() {}
 
+  /// What follows, in passes of its own: for results that the operator cannot take it along with. Of two float types, as
+  /// mixed precision makes them, the sum has the wider one.
+  func finished(_ y: Tensor) throws -> Tensor {
+    var y = y
+    if let residual {
+      y = try y.dtype == residual.dtype ? y + residual : y.converted(to: .f32) + residual.converted(to: .f32)
+    }
+    return try rectifier?(y) ?? y
+  }
+
   /// What an operator can take along.
   public struct Kinds: OptionSet, Sendable {
     public let rawValue: Int

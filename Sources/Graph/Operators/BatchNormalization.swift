@@ -31,15 +31,11 @@ struct BatchNormalizationOperator: Operator {
     let x = try inputs.required(0, node), scale = try inputs.required(1, node), shift = try inputs.required(2, node)
     let mean = try inputs.required(3, node), variance = try inputs.required(4, node)
     let epsilon = try node.float("epsilon", default: 1e-5)
-    // A residual that broadcasts comes after the normalization, in a pass of its own.
-    let follows = context.epilogue.residual.flatMap { $0.shape == x.shape && $0.dtype == x.dtype ? nil : $0 }
-    let residual = follows == nil ? context.epilogue.residual : nil
-    let rectifier = follows == nil ? context.epilogue.rectifier : nil
-    func finished(_ y: Tensor) throws -> [Tensor] {
-      guard let follows else { return [y] }
-      let sum = try y + follows
-      return [try context.epilogue.rectifier?(sum) ?? sum]
-    }
+    // A residual that broadcasts, or is of another type, comes after the normalization, in a pass of its own.
+    let epilogue = context.epilogue
+    let isJoined = epilogue.residual.map { $0.shape == x.shape && $0.dtype == x.dtype } ?? true
+    let residual = isJoined ? epilogue.residual : nil, rectifier = isJoined ? epilogue.rectifier : nil
+    func finished(_ y: Tensor) throws -> [Tensor] { [isJoined ? y : try epilogue.finished(y)] }
     if try node.flag("training_mode") {
       // Statistics of the batch, written into the graph: the running ones are outputs, their variance the batch's own.
       let momentum = try node.float("momentum", default: 0.9)

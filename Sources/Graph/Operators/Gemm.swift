@@ -42,8 +42,7 @@ struct GemmOperator: Operator {
     var result = try a.matmul(b)
     if alpha != 1 { result = try result * alpha }
     if let c { result = try result + (beta == 1 ? c : c * beta) }
-    if let residual { result = try result + residual }
-    return [try context.epilogue.rectifier?(result) ?? result]
+    return [try context.epilogue.finished(result)]
   }
 
   func macs(_ node: Node, _ inputs: [ValueType?], _ outputs: [ValueType], weights: [Int?]) throws -> Int {

@@ -211,6 +211,7 @@ enum NNFunctions {
     }
     return [
       layer("relu", [], "Negative values become 0", example: "nn.relu()") { _, _, name in NN.relu(name: name) },
+      layer("relu6", [], "min(max(x, 0), 6)") { _, _, name in NN.relu6(name: name) },
       layer("sigmoid", [], "1 / (1 + e^-x)") { _, _, name in NN.sigmoid(name: name) },
       layer("tanh", [], "Hyperbolic tangent") { _, _, name in NN.tanh(name: name) },
       layer("hardswish", [], "x * clip(x / 6 + 0.5, 0, 1)") { _, _, name in NN.hardswish(name: name) },
@@ -224,6 +225,12 @@ enum NNFunctions {
       layer("softmax", [axis], "Softmax") { options, _, name in try NN.softmax(axis: position(options), name: name) },
       layer("log_softmax", [axis], "Logarithm of the softmax") { options, _, name in
         try NN.logSoftmax(axis: position(options), name: name)
+      },
+      layer(
+        "embedding", [.integer("num_embeddings", in: 1..., doc: "Rows"), .integer("embedding_dim", in: 1..., doc: "Width of a row")],
+        "Rows of a table by 0-based number", example: "nn.embedding{num_embeddings=1000, embedding_dim=64}"
+      ) { options, _, name in
+        try NN.embedding(count: options.integer("num_embeddings"), width: options.integer("embedding_dim"), name: name)
       },
       layer("global_avgpool", [], "Mean over all positions") { _, _, name in NN.globalAvgpool(name: name) },
       layer("flatten", [], "All axes but the batch joined", example: "nn.flatten()") { _, _, name in NN.flatten(name: name) },
@@ -239,7 +246,8 @@ enum NNFunctions {
       }
     }
     return [
-      method("relu", "nn.relu applied to this value") { NN.relu() }, method("sigmoid", "nn.sigmoid applied to this value") { NN.sigmoid() },
+      method("relu", "nn.relu applied to this value") { NN.relu() },
+      method("relu6", "nn.relu6 applied to this value") { NN.relu6() }, method("sigmoid", "nn.sigmoid applied to this value") { NN.sigmoid() },
       method("tanh", "nn.tanh applied to this value") { NN.tanh() }, method("gelu", "nn.gelu applied to this value") { NN.gelu() },
       method("hardswish", "nn.hardswish applied to this value") { NN.hardswish() },
       method("softmax", "nn.softmax applied to this value") { NN.softmax() },

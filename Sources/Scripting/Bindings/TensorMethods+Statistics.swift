@@ -120,7 +120,12 @@ extension TensorMethods {
         "A row of zeros with a one for each 0-based index (default: as many classes as needed)", example: "labels:one_hot(10)"
       ) { call in
         let x = try whole(call.receiver(TensorHandle.self).value, "x:one_hot")
-        let classes = try call.optionalInteger(1) ?? (x.count == 0 ? 0 : Int(x.max().item()) + 1)
+        let largest = try x.count == 0 ? -1 : x.max().item()
+        // Beyond 2^53 a number is not told from its neighbour; no tensor has as many classes.
+        guard let most = Int(exactly: largest), most < 1 << 53 else {
+          throw PareError(.argument, "x:one_hot: an index of \(largest)", expected: "indices below 2^53")
+        }
+        let classes = try call.optionalInteger(1) ?? most + 1
         return try call.push(x.oneHot(classes: classes, dtype: TensorConstructors.type(call.options(), call)))
       },
     ]

@@ -64,3 +64,10 @@ local s, hs = train(nn.sequential{nn.conv2d{in_channels=1, out_channels=2, kerne
 assert(#data.load("synthetic", {kind="spirals", size=50}).classes == 3 and data.load("synthetic", {kind="regression", size=50}).train:all().y.shape[2] == 1)
 assert(#data.load("synthetic", {kind="shapes", size=20, shape={1, 16, 16}}).train:all().y.shape == 3)
 refused(function() data.load("images", {dir="."}) end, "size"); assert(not pcall(data.load, "images", {dir="nowhere", size={8, 8}}))
+-- Every kind of network trains in mixed precision.
+local small = data.load("synthetic", {size=12, shape={3, 16, 16}, classes=3})
+for _, p in ipairs{"bf16", "f16"} do
+  for _, m in ipairs{nn.vit{image=16, patch=8, width=16, depth=1, heads=2, classes=3}, nn.sequential{nn.conv2d{in_channels=3, out_channels=4, kernel=3}, nn.batchnorm2d{channels=4}, nn.relu6(), nn.avgpool2d{kernel=2}, nn.conv2d{in_channels=4, out_channels=4, kernel=3, groups=4}, nn.maxpool2d{kernel=2}, nn.flatten(), nn.linear{in_features=16, out_features=3}, input={3, 16, 16}}} do
+    local _, log = train(m, small, {epochs=2, batch=6, precision=p, lr=0.01}); assert(log[2].loss == log[2].loss and log[2].loss < 5)
+  end
+end

@@ -3,9 +3,11 @@ import Support
 extension ChannelFlow {
   /// Ties the axes of a value with those that a reshape gives it.
   ///
-  /// Axes are matched in runs of equal product. Where one axis becomes several (or several one), one of those carries the
-  /// channels: a position of it is a set of positions of the one axis. The outermost does, as in the heads of attention,
-  /// unless the solver finds that another leaves more to remove, as in a channel shuffle. The others are fixed.
+  /// Both shapes are read as one row of factors: an axis of one is several axes of the other, or each is a part of both, as
+  /// where rows of anchors are made of `[N, H, W, anchors * values]`. A factor that an input's axis shares with an output's
+  /// carries the channels: a position of it is a set of positions of both. Of the factors of one axis only one can, the
+  /// outermost, as in the heads of attention, unless the solver finds that another leaves more to remove, as in a channel
+  /// shuffle. The others are fixed.
   mutating func reshape(_ node: Node) {
     guard let before = dimensions(.input(0)), let after = dimensions(.output(0)) else {
       return blockAll("\(node.op) '\(node.name)' of unknown shape")
@@ -26,7 +28,7 @@ extension ChannelFlow {
       right.removeLast(y)
       number += 1
     }
-    if !left.isEmpty, !right.isEmpty { joinEnds(left, right, number) }
+    if !left.isEmpty, !right.isEmpty { divide(left, right, number) }
   }
 
   /// An axis, or a factor of one: a size such as "4*N" is N times 4.
@@ -77,41 +79,70 @@ extension ChannelFlow {
         return free(.output(0), axis: right[0].axis)
       }
       tie(.input(0), axis: left[0].axis, at: Array(0..<size), .output(0), axis: right[0].axis, at: Array(0..<size))
-    } else if left.count == 1 {
-      divide(.input(0), left[0], into: .output(0), right, number)
-    } else if right.count == 1 {
-      divide(.output(0), right[0], into: .input(0), left, number)
     } else {
-      joinEnds(left, right, number)
+      divide(left, right, number)
     }
   }
 
-  /// Ties the first axes, or the last, of two lists of axes that have nothing else in common: where one size divides the
-  /// other, a position of the shorter axis is a run of positions of the longer one (of the last axes: each so many).
-  private mutating func joinEnds(_ left: [Piece], _ right: [Piece], _ number: Int) {
-    var ends: [(a: Piece, b: Piece, isFirst: Bool)] = []
-    for (a, b, isFirst) in [(left[0], right[0], true), (left[left.count - 1], right[right.count - 1], false)] {
-      guard let x = a.size.value, let y = b.size.value, x > 0, y > 0, x % y == 0 || y % x == 0, max(x, y) <= ChannelSolver.greatestAxis else { continue }
-      ends.append((a, b, isFirst))
+  /// A factor that an axis of the input shares with one of the output.
+  private struct Factor {
+    let size: Int
+    /// Axes of the input and of the output.
+    let from: Int, to: Int
+    /// How many positions of each axis lie inside one of the factor.
+    let inFrom: Int, inTo: Int
+  }
+
+  /// The common factors of two lists of axes, from the outside and from the inside as far as sizes are known.
+  private static func factors(_ left: [Piece], _ right: [Piece]) -> [Factor] {
+    // What remains of each piece, and how much of it lies inside of what remains.
+    var x = left.map { (size: $0.size.value, inside: 1) }, y = right.map { (size: $0.size.value, inside: 1) }
+    var outer: [Factor] = [], inner: [Factor] = []
+    var i = 0, j = 0, m = x.count - 1, n = y.count - 1
+    while i < x.count, j < y.count, let a = x[i].size, let b = y[j].size, a > 0, b > 0, case let common = gcd(a, b), common > 1 {
+      (x[i].size, y[j].size) = (a / common, b / common)
+      outer.append(Factor(size: common, from: left[i].axis, to: right[j].axis, inFrom: a / common, inTo: b / common))
+      if a == common { i += 1 }
+      if b == common { j += 1 }
     }
-    guard !ends.isEmpty else { return }
-    for chosen in choice(number, among: ends.count, at: .input(0), axis: ends[0].a.axis) {
-      let (a, b, isFirst) = ends[chosen]
-      guard let x = a.size.value, let y = b.size.value else { continue }
-      let all = Array(0..<max(x, y))
-      func positions(_ size: Int) -> [Int] { all.map { isFirst ? $0 / (all.count / size) : $0 % size } }
-      tie(.input(0), axis: a.axis, at: positions(x), .output(0), axis: b.axis, at: positions(y))
+    while m >= i, n >= j, let a = x[m].size, let b = y[n].size, a > 0, b > 0, case let common = gcd(a, b), common > 1 {
+      inner.append(Factor(size: common, from: left[m].axis, to: right[n].axis, inFrom: x[m].inside, inTo: y[n].inside))
+      x[m] = (a / common, x[m].inside * common)
+      y[n] = (b / common, y[n].inside * common)
+      if a == common { m -= 1 }
+      if b == common { n -= 1 }
+    }
+    return outer + inner.reversed()
+  }
+
+  private static func gcd(_ a: Int, _ b: Int) -> Int {
+    var (a, b) = (a, b)
+    while b != 0 { (a, b) = (b, a % b) }
+    return a
+  }
+
+  /// Ties axes by one of their common factors, and by all others that share no axis with it.
+  private mutating func divide(_ left: [Piece], _ right: [Piece], _ number: Int) {
+    let factors = Self.factors(left, right).filter { factor in
+      [size(.input(0), axis: factor.from), size(.output(0), axis: factor.to)].allSatisfy { $0 != nil }
+    }
+    guard !factors.isEmpty else { return }
+    let places = factors.flatMap { [(Place.input(0), $0.from), (.output(0), $0.to)] }
+    for chosen in choice(number, among: factors.count, at: places) {
+      var tied: [Factor] = []
+      for factor in [factors[chosen]] + factors where !tied.contains(where: { $0.from == factor.from || $0.to == factor.to }) {
+        tied.append(factor)
+        tie(factor)
+      }
     }
   }
 
-  /// Ties an axis with one of the axes that it is divided into.
-  private mutating func divide(_ whole: Place, _ piece: Piece, into place: Place, _ pieces: [Piece], _ number: Int) {
-    guard let size = piece.size.value, size <= ChannelSolver.greatestAxis else { return }
-    let positions = Array(0..<size)
-    for chosen in choice(number, among: pieces.count, at: whole, axis: piece.axis) {
-      let carrier = pieces[chosen], count = carrier.size.value ?? 1
-      let inner = pieces[(chosen + 1)...].reduce(1) { $0 * ($1.size.value ?? 1) }
-      tie(whole, axis: piece.axis, at: positions, place, axis: carrier.axis, at: positions.map { $0 / inner % count })
-    }
+  /// Ties all positions of both axes that are in one part of the factor.
+  private mutating func tie(_ factor: Factor) {
+    guard let x = size(.input(0), axis: factor.from), let y = size(.output(0), axis: factor.to) else { return }
+    // Each with the first of the other axis that is in the same part.
+    let first = Array(0..<x) + (0..<y).map { $0 / factor.inTo % factor.size * factor.inFrom }
+    let second = (0..<x).map { $0 / factor.inFrom % factor.size * factor.inTo } + Array(0..<y)
+    tie(.input(0), axis: factor.from, at: first, .output(0), axis: factor.to, at: second)
   }
 }
