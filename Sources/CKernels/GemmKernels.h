@@ -145,10 +145,14 @@ static void K(panel)(const K(rows) *r, intptr_t panel, intptr_t k, intptr_t dept
     const float *ahead = tiles == 1 ? w + 32 * PANEL : next + PANEL * depth * t / tiles;
     K(tile_rows)(end - row, r->x + row * r->x_step + k, r->x_step, w, r->y + row * r->y_step + o, r->y_step, depth, width, k == 0,
                  ahead, stride);
-    if (e)
-      for (intptr_t i = row; i < end; i++)
-        K(finish)(r->y + i * r->y_step + o, width, e->bias ? e->bias + o : 0,
-                  e->residual ? e->residual + i * e->residual_step + o : 0, e);
+    if (!e) continue;
+    for (intptr_t i = row; i < end; i++) {
+      float *to = r->y + i * r->y_step + o;
+      const float *bias = e->bias ? e->bias + o : 0, *residual = e->residual ? e->residual + i * e->residual_step + o : 0;
+      // A whole panel has a known number of vectors.
+      if (width == PANEL) K(finish)(to, PANEL, bias, residual, e);
+      else K(finish)(to, width, bias, residual, e);
+    }
   }
 }
 
