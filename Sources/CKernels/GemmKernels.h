@@ -145,10 +145,14 @@ static void K(panel)(const K(rows) *r, intptr_t panel, intptr_t k, intptr_t dept
     const float *ahead = tiles == 1 ? w + 32 * PANEL : next + PANEL * depth * t / tiles;
     K(tile_rows)(end - row, r->x + row * r->x_step + k, r->x_step, w, r->y + row * r->y_step + o, r->y_step, depth, width, k == 0,
                  ahead, stride);
-    if (e)
-      for (intptr_t i = row; i < end; i++)
-        K(finish)(r->y + i * r->y_step + o, width, e->bias ? e->bias + o : 0,
-                  e->residual ? e->residual + i * e->residual_step + o : 0, e);
+    if (!e) continue;
+    for (intptr_t i = row; i < end; i++) {
+      float *to = r->y + i * r->y_step + o;
+      const float *bias = e->bias ? e->bias + o : 0, *residual = e->residual ? e->residual + i * e->residual_step + o : 0;
+      // A whole panel has a known number of vectors.
+      if (width == PANEL) K(finish)(to, PANEL, bias, residual, e);
+      else K(finish)(to, width, bias, residual, e);
+    }
   }
 }
 
@@ -207,14 +211,14 @@ static void K(attend)(const pare_attention_task *t, intptr_t image, intptr_t hea
   float *y = t->y + image * t->y_image + head * t->value_size;
   const float *mask = t->mask ? t->mask + image * t->mask_image + head * t->mask_head : 0;
   intptr_t key_panels = (t->keys + PANEL - 1) / PANEL, value_panels = (t->value_size + PANEL - 1) / PANEL;
-  // Rows of scores are whole panels, and end in keys that are not there.
-  intptr_t n = t->keys, step = key_panels * PANEL, whole = (n + 15) / 16 * 16;
+  // Rows of scores are whole panels and vectors of 16, and end in keys that are not there.
+  intptr_t n = t->keys, outputs = key_panels * PANEL, whole = (n + 15) / 16 * 16, step = whole > outputs ? whole : outputs;
   float *keys = scratch, *values = keys + K(packed_count)(t->size, n), *scores = values + K(packed_count)(n, t->value_size);
   K(pack)(k, 1, t->k_step, t->size, n, keys);
   K(pack)(v, t->v_step, 1, n, t->value_size, values);
   for (intptr_t first = 0; first < t->positions; first += ATTENTION_ROWS) {
     intptr_t last = first + ATTENTION_ROWS < t->positions ? first + ATTENTION_ROWS : t->positions;
-    K(gemm)(q + first * t->q_step, t->q_step, keys, scores, step, 0, last - first, t->size, step, 0, key_panels, 0);
+    K(gemm)(q + first * t->q_step, t->q_step, keys, scores, step, 0, last - first, t->size, outputs, 0, key_panels, 0);
     for (intptr_t i = first; i < last; i++) {
       float *restrict row = scores + (i - first) * step;
       float scale = t->scale;
