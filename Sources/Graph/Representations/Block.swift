@@ -91,39 +91,19 @@ public struct BlockRepresentation: SparseRepresentation {
     return layout
   }
 
-  /// Puts one element for each stored one into the dense shape.
-  private func scattered(_ stored: Tensor) throws -> Tensor {
+  public func scattered(_ stored: Tensor) throws -> Tensor {
     let positions = try layout().positions(grid)
     let indices = try Tensor(positions, shape: Shape([positions.count]))
     return try Tensor.zeros(Shape([shape.count]), stored.dtype).scatterElements(axis: 0, indices: indices, values: stored).reshaped(shape)
   }
 
-  public func dense() throws -> Tensor { try scattered(values) }
-
-  public func pattern() throws -> Tensor { try scattered(Tensor.ones(Shape([values.count]), .f32)).ne(0) }
-
-  /// The pattern stays, also where a new value is 0.
-  /// - Throws: `shape` when the new values have another shape.
-  public func updated(from leaf: Tensor) throws -> any Representation {
-    try requireShape(leaf, shape, Self.kind)
-    return try stored(leaf, pattern())
-  }
-
-  /// A slice keeps the zeros; blocks that it takes apart are sparse rows.
-  public func sliced(axis: Int, keeping: [Int]) throws -> any Representation {
-    try stored(dense().keeping(keeping, axis: axis), pattern().keeping(keeping, axis: axis))
-  }
-
-  /// What the mask leaves out is no longer stored; where it takes blocks apart, as sparse rows.
-  public func masked(_ mask: Tensor) throws -> any Representation {
-    try stored(dense(), Tensor.where(mask, pattern(), Tensor.zeros(shape, .bool)))
-  }
-
-  private func stored(_ tensor: Tensor, _ pattern: Tensor) throws -> any Representation {
+  /// Blocks that a slice or a mask takes apart are sparse rows.
+  public func storing(_ tensor: Tensor, pattern: Tensor) throws -> any Representation {
     try BlockRepresentation(tensor, pattern: pattern, height: height, width: width, axis: axis)
       ?? CSRRepresentation(tensor, pattern: pattern)
   }
 
+  /// One index a block, beside the values.
   public func encode(into encoder: inout RepresentationEncoder) throws {
     encoder.set("shape", .integers(shape.dimensions))
     encoder.set("height", .integer(height))
@@ -133,6 +113,7 @@ public struct BlockRepresentation: SparseRepresentation {
     try grid.encode(into: &encoder)
   }
 
+  /// - Throws: `format` unless grid and values fit the shape.
   public init(from decoder: inout RepresentationDecoder) throws {
     shape = try decoder.shape("shape")
     (height, width, axis) = (try decoder.integer("height"), try decoder.integer("width"), try decoder.integer("axis"))

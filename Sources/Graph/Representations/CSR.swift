@@ -22,9 +22,7 @@ public struct CSRRepresentation: SparseRepresentation {
     let width = tensor.shape[0] == 0 ? 0 : tensor.count / tensor.shape[0]
     let kept = try pattern.values(as: UInt8.self)
     rows = SparseRows(rows: tensor.shape[0], width: width) { kept[$0 * width + $1] != 0 }
-    var positions: [Int64] = []
-    positions.reserveCapacity(rows.columns.count)
-    rows.forEach { positions.append(Int64($0 * width + $1)) }
+    let positions = rows.positions(width: width)
     let flat = try tensor.detached().reshaped(Shape([tensor.count]))
     shape = tensor.shape
     values = try flat.gather(axis: 0, indices: Tensor(positions, shape: Shape([positions.count])))
@@ -37,47 +35,13 @@ public struct CSRRepresentation: SparseRepresentation {
   /// Elements in one row.
   public var rowWidth: Int { shape[0] == 0 ? 0 : shape.count / shape[0] }
 
-  /// Of the values' dtype, 0 where nothing is stored.
-  public func dense() throws -> Tensor {
-    switch values.dtype {
-    case .f64: try scattered(values.values(as: Double.self), zero: 0)
-    case .f32: try scattered(values.values(as: Float.self), zero: 0)
-    default: try scattered(values.values(as: Float.self), zero: 0).converted(to: values.dtype)
-    }
+  public func scattered(_ stored: Tensor) throws -> Tensor {
+    let positions = rows.positions(width: rowWidth)
+    let indices = try Tensor(positions, shape: Shape([positions.count]))
+    return try Tensor.zeros(Shape([shape.count]), stored.dtype).scatterElements(axis: 0, indices: indices, values: stored).reshaped(shape)
   }
 
-  private func scattered<T: TensorElement>(_ source: [T], zero: T) throws -> Tensor {
-    var dense = [T](repeating: zero, count: shape.count)
-    let width = rowWidth
-    var next = 0
-    rows.forEach { row, column in
-      dense[row * width + column] = source[next]
-      next += 1
-    }
-    return try Tensor(dense, shape: shape)
-  }
-
-  public func pattern() throws -> Tensor {
-    try scattered([UInt8](repeating: 1, count: columns.count), zero: 0).ne(0)
-  }
-
-  /// The pattern stays, also where a new value is 0.
-  /// - Throws: `shape` when the new values have another shape.
-  public func updated(from leaf: Tensor) throws -> any Representation {
-    try requireShape(leaf, shape, Self.kind)
-    return try CSRRepresentation(leaf, pattern: pattern())
-  }
-
-  /// Values and pattern are cut alike; zeros that are stored stay stored.
-  public func sliced(axis: Int, keeping: [Int]) throws -> any Representation {
-    try CSRRepresentation(dense().keeping(keeping, axis: axis), pattern: pattern().keeping(keeping, axis: axis))
-  }
-
-  /// What the mask leaves out is no longer stored.
-  public func masked(_ mask: Tensor) throws -> any Representation {
-    let both = try Tensor.where(mask, pattern(), Tensor.zeros(shape, .bool))
-    return try CSRRepresentation(dense(), pattern: both)
-  }
+  public func storing(_ tensor: Tensor, pattern: Tensor) throws -> any Representation { try CSRRepresentation(tensor, pattern: pattern) }
 
   public func encode(into encoder: inout RepresentationEncoder) throws {
     encoder.set("shape", .integers(shape.dimensions))

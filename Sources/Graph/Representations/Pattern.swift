@@ -61,8 +61,7 @@ public struct PatternRepresentation: SparseRepresentation {
     width == group ? kept : (width * kept + group - 1) / group
   }
 
-  /// Puts one element for each stored one into the dense shape.
-  private func scattered(_ stored: Tensor) throws -> Tensor {
+  public func scattered(_ stored: Tensor) throws -> Tensor {
     var positions: [Int64] = []
     positions.reserveCapacity(places.count)
     var start = 0, next = 0
@@ -80,26 +79,8 @@ public struct PatternRepresentation: SparseRepresentation {
     return try flat.reshaped(Shape(sizes)).transposed(axis, -1).contiguous()
   }
 
-  public func dense() throws -> Tensor { try scattered(values) }
-
-  public func pattern() throws -> Tensor { try scattered(Tensor.ones(Shape([places.count]), .f32)).ne(0) }
-
-  public func updated(from leaf: Tensor) throws -> any Representation {
-    try requireShape(leaf, shape, Self.kind)
-    return try stored(leaf, pattern())
-  }
-
   /// A slice along the axis of the groups keeps the zeros, but not the pattern.
-  public func sliced(axis: Int, keeping: [Int]) throws -> any Representation {
-    try stored(dense().keeping(keeping, axis: axis), pattern().keeping(keeping, axis: axis))
-  }
-
-  public func masked(_ mask: Tensor) throws -> any Representation {
-    try stored(dense(), Tensor.where(mask, pattern(), Tensor.zeros(shape, .bool)))
-  }
-
-  /// As this pattern, or as sparse rows where it is none.
-  private func stored(_ tensor: Tensor, _ pattern: Tensor) throws -> any Representation {
+  public func storing(_ tensor: Tensor, pattern: Tensor) throws -> any Representation {
     try PatternRepresentation(tensor, pattern: pattern, kept: kept, of: group, axis: axis) ?? CSRRepresentation(tensor, pattern: pattern)
   }
 

@@ -5,18 +5,42 @@ import Tensor
 public protocol SparseRepresentation: Representation {
   /// Floating, `[stored]`: the stored values, zeros among them included.
   var values: Tensor { get }
-  /// True (bool, the dense shape) where a value is stored.
-  func pattern() throws -> Tensor
+  /// Puts one element for each stored one (of any dtype, in the order of `values`) into the dense shape; the others are 0.
+  func scattered(_ stored: Tensor) throws -> Tensor
+  /// Stores other values of any shape in this way where `pattern` (bool, that shape) is true, or as sparse rows where the
+  /// pattern is none of this kind.
+  func storing(_ tensor: Tensor, pattern: Tensor) throws -> any Representation
 }
 
 extension SparseRepresentation {
   public var nonzeros: Int { (try? values.countNonzero()) ?? values.count }
   /// The stored values, zeros among them included.
   public var storedElements: Int { values.count }
+  /// Of the values' dtype, 0 where nothing is stored.
+  public func dense() throws -> Tensor { try scattered(values) }
+  /// True (bool, the dense shape) where a value is stored.
+  public func pattern() throws -> Tensor { try scattered(Tensor.ones(Shape([values.count]), .f32)).ne(0) }
   /// The pattern: whatever is stored.
   public func mask() throws -> Tensor? { try pattern() }
   /// The leaf, 0 where nothing is stored; there its gradient is 0 as well.
   public func projected(_ leaf: Tensor) throws -> Tensor { try leaf * pattern().converted(to: leaf.dtype) }
+
+  /// The pattern stays, also where a new value is 0.
+  /// - Throws: `shape` when the new values have another shape.
+  public func updated(from leaf: Tensor) throws -> any Representation {
+    try requireShape(leaf, shape, Self.kind)
+    return try storing(leaf, pattern: pattern())
+  }
+
+  /// Values and pattern are cut alike: zeros that are stored stay stored.
+  public func sliced(axis: Int, keeping: [Int]) throws -> any Representation {
+    try storing(dense().keeping(keeping, axis: axis), pattern: pattern().keeping(keeping, axis: axis))
+  }
+
+  /// What the mask leaves out is no longer stored.
+  public func masked(_ mask: Tensor) throws -> any Representation {
+    try storing(dense(), pattern: Tensor.where(mask, pattern(), Tensor.zeros(shape, .bool)))
+  }
 }
 
 /// Rows of ascending columns: where something is stored in a matrix, in files as distances between neighbours.
@@ -43,6 +67,14 @@ struct SparseRows: Sendable {
     for row in 0..<(starts.count - 1) {
       for index in starts[row]..<starts[row + 1] { body(row, Int(columns[index])) }
     }
+  }
+
+  /// Where the entries stand, row by row.
+  func positions(width: Int) -> [Int64] {
+    var positions: [Int64] = []
+    positions.reserveCapacity(columns.count)
+    forEach { positions.append(Int64($0 * width + $1)) }
+    return positions
   }
 
   /// Columns are stored as distances from the one before in the row, in the narrowest width that holds them all.
