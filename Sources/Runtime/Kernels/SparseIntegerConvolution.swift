@@ -52,8 +52,7 @@ package struct SparseIntegerConvolution: LayerKernel {
 
   /// Dense layers are another matter where the processor multiplies tiles of bytes: that has a curve of its own.
   private static var curve: String {
-    let tiles = dnnl_cpu_isa_avx512_core_amx.rawValue
-    return dnnl_get_effective_cpu_isa().rawValue & tiles == tiles ? "sparse4.u8.tiles" : "sparse4.u8"
+    OneDNN.has(dnnl_cpu_isa_avx512_core_amx) ? "sparse4.u8.tiles" : "sparse4.u8"
   }
 
   package static var curves: [String] { [curve] }

@@ -1,3 +1,4 @@
+import COneDNN
 import Support
 
 /// Convolution and pooling: f32, f16 and bf16 on oneDNN, channels-last in and out; the rest on the reference.
@@ -7,10 +8,11 @@ extension CPUBackend {
     tensors.allSatisfy { $0.map { ($0.dtype == .f32 || $0.dtype.isHalf) && $0.count > 0 } ?? true }
   }
 
-  /// Half-precision layers: bf16 as it is where the processor multiplies it and oneDNN has a kernel, else operands are made
-  /// f32, summed as such, and the result rounded.
-  func half<R>(_ dtype: DType, native: () throws -> R, widened: () throws -> R) throws -> R {
-    guard dtype == .bf16, OneDNN.multipliesBF16 else { return try widened() }
+  /// f32 as it is, and bf16 where the processor multiplies it (elsewhere oneDNN imitates that) and oneDNN has a kernel; else
+  /// operands are made f32, summed as such, and the result rounded.
+  func computed<R>(_ dtype: DType, native: () throws -> R, widened: () throws -> R) throws -> R {
+    if dtype == .f32 { return try native() }
+    guard dtype == .bf16, OneDNN.has(dnnl_cpu_isa_avx512_core_bf16) else { return try widened() }
     do { return try native() } catch let error as PareError where error.code == .unsupported { return try widened() }
   }
 
@@ -40,8 +42,7 @@ extension CPUBackend {
 
   func convolution(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ p: Convolution, relu: Bool) throws -> Tensor {
     guard isFast(x, weight, bias) else { return try reference.convolution(x, weight, bias, p, relu: relu) }
-    guard x.dtype != .f32 else { return try forward(x, weight, bias, p, relu) }
-    return try half(x.dtype) {
+    return try computed(x.dtype) {
       try forward(x, weight, bias.map(wide), p, relu)
     } widened: {
       try convert(forward(wide(x), wide(weight), bias.map(wide), p, relu), to: x.dtype)
@@ -66,8 +67,7 @@ extension CPUBackend {
     guard isFast(g, weight), inputShape.count > 0 else {
       return try reference.convolutionInputGradient(g, weight, inputShape: inputShape, p)
     }
-    guard g.dtype != .f32 else { return try backwardData(g, weight, inputShape, p) }
-    return try half(g.dtype) {
+    return try computed(g.dtype) {
       try backwardData(g, weight, inputShape, p)
     } widened: {
       try convert(backwardData(wide(g), wide(weight), inputShape, p), to: g.dtype)
@@ -92,8 +92,7 @@ extension CPUBackend {
     guard isFast(g, x), weightShape.count > 0 else {
       return try reference.convolutionWeightGradient(g, x, weightShape: weightShape, bias: bias, p)
     }
-    guard g.dtype != .f32 else { return try backwardWeights(g, x, weightShape, bias, p) }
-    let (weight, sums) = try half(g.dtype) {
+    let (weight, sums) = try computed(g.dtype) {
       try backwardWeights(g, x, weightShape, bias, p)
     } widened: {
       try backwardWeights(wide(g), wide(x), weightShape, bias, p)

@@ -17,6 +17,6 @@ struct CPUBackend: Backend {
   func matmul(_ a: Tensor, _ b: Tensor) throws -> Tensor {
     guard supports(.matmul, a.dtype) else { return try reference.matmul(a, b) }
     guard a.dtype.isHalf else { return try BLAS.matmul(a, b) }
-    return try half(a.dtype) { try OneDNNMatmul.run(a, b) } widened: { try convert(BLAS.matmul(wide(a), wide(b)), to: a.dtype) }
+    return try computed(a.dtype) { try OneDNNMatmul.run(a, b) } widened: { try convert(BLAS.matmul(wide(a), wide(b)), to: a.dtype) }
   }
 }

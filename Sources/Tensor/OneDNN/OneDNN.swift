@@ -25,11 +25,10 @@ package enum OneDNN {
 
   private static let shared: Result<Engine, any Error> = Result { try Engine() }
 
-  /// Whether the processor multiplies bf16 (AVX512_BF16 or AMX): elsewhere oneDNN only imitates it.
-  package static let multipliesBF16 = {
-    let needed = dnnl_cpu_isa_avx512_core_bf16.rawValue
-    return dnnl_get_effective_cpu_isa().rawValue & needed == needed
-  }()
+  /// Whether the processor has these instructions, and the library uses them.
+  package static func has(_ instructions: dnnl_cpu_isa_t) -> Bool {
+    dnnl_get_effective_cpu_isa().rawValue & instructions.rawValue == instructions.rawValue
+  }
 
   /// The version of the library that is loaded, as "2.6.3".
   package static var version: String {
