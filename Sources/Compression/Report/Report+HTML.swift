@@ -26,7 +26,7 @@ extension CompressionResult {
     body += confusionSection()
     body += skippedSection()
     body += ledgerSection()
-    if roofline { body += rooflineSection() }
+    if roofline { body += try rooflineSection() }
     body += Page.section("Machine", "<p class=\"meta\">\(Chart.escape(Machine.description))</p>")
     return Page.html(title: "Pare: " + title, body)
   }
@@ -83,11 +83,13 @@ extension CompressionResult {
     return result.replacing("\u{A0}to ", with: " to ")
   }
 
-  private func rooflineSection() -> String {
+  private func rooflineSection() throws -> String {
     let machine = Runtime.Machine.measured(threads: Compute.threads)
-    let figures = [("before", baseline), ("after", model)].map { name, model -> String in
-      // What no session takes has no roofline.
-      guard let steps = try? Session(model).profile(runs: 5) else { return "" }
+    let figures = try [("before", baseline), ("after", model)].map { name, model -> String in
+      let steps: [NodeProfile]
+      do { steps = try Session(model).profile(runs: 5) } catch let error as PareError where error.code != .interrupted {
+        return "<p class=\"meta\">\(name): no session, \(Chart.escape(error.message))</p>"
+      }
       // Inside of a page a picture needs no name of its language.
       return Page.figure(name, Roofline.svg(steps, machine).replacing(" xmlns=\"http://www.w3.org/2000/svg\"", with: ""))
     }
