@@ -3,6 +3,7 @@
 /// Weights, biases and batch-norm parameters need no asking.
 public struct Statistics: OptionSet, Sendable, Hashable, CustomStringConvertible {
   public let rawValue: Int
+  /// The set of the statistics whose bits are set.
   public init(rawValue: Int) { self.rawValue = rawValue }
 
   /// Gradient of the mean loss over the calibration samples.

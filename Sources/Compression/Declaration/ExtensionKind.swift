@@ -37,5 +37,6 @@ public enum ExtensionKind: String, CaseIterable, Sendable, Comparable, CustomStr
 
   public var description: String { rawValue }
 
+  /// In the order of their names.
   public static func < (a: ExtensionKind, b: ExtensionKind) -> Bool { a.rawValue < b.rawValue }
 }

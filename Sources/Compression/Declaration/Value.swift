@@ -133,11 +133,17 @@ extension Value {
 extension Value: ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
   ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
 {
+  /// A number.
   public init(floatLiteral value: Double) { self = .number(value) }
+  /// An integer.
   public init(integerLiteral value: Int) { self = .integer(value) }
+  /// A truth value.
   public init(booleanLiteral value: Bool) { self = .boolean(value) }
+  /// A text.
   public init(stringLiteral value: String) { self = .string(value) }
+  /// A list.
   public init(arrayLiteral elements: Value...) { self = .list(elements) }
+  /// Nothing.
   public init(nilLiteral: ()) { self = .null }
   /// The last of two values for one key counts.
   public init(dictionaryLiteral elements: (String, Value)...) {

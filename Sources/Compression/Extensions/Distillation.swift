@@ -35,5 +35,6 @@ extension DistillationLoss {
   public static var kind: ExtensionKind { .loss }
   /// None by default: the outputs alone are compared.
   public var taps: [(student: String, teacher: String)] { [] }
+  /// Default: `taps`, whatever the models.
   public func taps(student: Model, teacher: Model) throws -> [(student: String, teacher: String)] { taps }
 }

@@ -23,6 +23,7 @@ public struct Epilogue: Sendable {
   /// What an operator can take along.
   public struct Kinds: OptionSet, Sendable {
     public let rawValue: Int
+    /// The set of the kinds whose bits are set.
     public init(rawValue: Int) { self.rawValue = rawValue }
     /// The addition of `Epilogue.residual`.
     public static let residual = Kinds(rawValue: 1)

@@ -39,6 +39,7 @@ extension Attribute: Hashable {
     }
   }
 
+  /// Equal attributes hash alike; of a tensor only the shape is hashed.
   public func hash(into hasher: inout Hasher) {
     hasher.combine(kind)
     switch self {

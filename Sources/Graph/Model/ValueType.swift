@@ -5,6 +5,7 @@ public enum Dimension: Sendable, Hashable, ExpressibleByIntegerLiteral, CustomSt
   case fixed(Int)
   case symbol(String)
 
+  /// A size that is known.
   public init(integerLiteral value: Int) { self = .fixed(value) }
 
   /// The size, when it is known.

@@ -47,6 +47,7 @@ extension Operator {
   public var precision: PrecisionPolicy { .full }
   /// Default: 0.
   public func macs(_ node: Node, _ inputs: [ValueType?], _ outputs: [ValueType], weights: [Int?]) throws -> Int { 0 }
+  /// Default: no position of any axis can be removed.
   public func channels(_ node: Node, _ flow: inout ChannelFlow) throws {
     flow.blockAll("\(node.op) '\(node.name)' declares no channel flow")
   }

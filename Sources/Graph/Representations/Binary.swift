@@ -51,6 +51,7 @@ public struct BinaryRepresentation: Representation {
     return try BinaryRepresentation(nearest: leaf, axis: axis)
   }
 
+  /// Signs and scales are cut alike.
   public func sliced(axis cut: Int, keeping: [Int]) throws -> any Representation {
     try BinaryRepresentation(
       signs: signs.keeping(keeping, axis: cut), scales: cut == axis ? scales.keeping(keeping, axis: 0) : scales, axis: axis)
@@ -64,6 +65,7 @@ public struct BinaryRepresentation: Representation {
     encoder.set("scales", blob: scales)
   }
 
+  /// - Throws: `format` unless signs and scales fit the shape.
   public init(from decoder: inout RepresentationDecoder) throws {
     let shape = try decoder.shape("shape")
     let signs = try decoder.unpacked("signs", shape, bits: 1).ne(0)
