@@ -80,7 +80,7 @@ let package = Package(
     .target(name: "TestSupport", dependencies: engine, path: "Tests/TestSupport"),
     tests("SupportTests", ["Support"]),
     tests("TensorTests", ["Support", "Tensor", "CKernels"]),
-    tests("GraphTests", engine),
+    tests("GraphTests", engine + ["CKernels"]),
     tests("FormatsTests", engine + ["Formats", orderedCollections]),
     // Mutated model files, for `make soak`; with PARE_FUZZER and `--sanitize fuzzer` guided by what they reach.
     .executableTarget(name: "ReaderFuzz", dependencies: engine + ["Formats"], path: "Tests/Fuzz",

@@ -52,7 +52,9 @@ int32_t pare_has_bf16(void) {
 #if defined(__x86_64__)
 int pare_has_vnni(void) { return pare_isa_level() == PARE_ISA_AVX512 && __builtin_cpu_supports("avx512vnni"); }
 int pare_has_popcount(void) { return pare_isa_level() == PARE_ISA_AVX512 && __builtin_cpu_supports("avx512vpopcntdq"); }
+int pare_has_sha(void) { return pare_isa_level() >= PARE_ISA_AVX2 && __builtin_cpu_supports("sha"); }
 #else
 int pare_has_vnni(void) { return 0; }
 int pare_has_popcount(void) { return 0; }
+int pare_has_sha(void) { return 0; }
 #endif

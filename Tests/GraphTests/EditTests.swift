@@ -146,9 +146,6 @@ import Testing
     #expect(try other.hash() == model.hash())
     other = try model.with(["fc.bias": Tensor.zeros([5])])
     #expect(try other.hash() != model.hash())
-    var digest = SHA256()
-    digest.update("abc")
-    #expect(digest.hex == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
   }
 
   @Test func theVerifierFindsFaults() throws {

@@ -14,6 +14,7 @@
 #include "OperatorSection.h"
 #include "Optimizers.h"
 #include "Reduce.h"
+#include "SHA256.h"
 #include "Softmax.h"
 #include "SparseConvolution.h"
 #include <stdint.h>

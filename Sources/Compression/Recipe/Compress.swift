@@ -69,7 +69,9 @@ private struct RecipeRun {
       evaluation: evaluation, classes: data?.classes ?? [], dataName: data?.name, runs: [])
     result.baselineEvaluation = evaluation
     var callbacks: [TrainingCallbacks] = []
-    let journal = try options.autosave.map { try Journal($0, baseline, recipe, data, seed: seed) }
+    // The hash of the model that the next step is given.
+    var hash = try baseline.hash()
+    let journal = try options.autosave.map { try Journal($0, baseline, hash, recipe, data, seed: seed) }
     let finished = journal?.finished(of: recipe.steps.count) ?? []
     for (step, kept) in zip(recipe.steps, finished) {
       if let own = try step.method().callbacks { callbacks.append(own) }
@@ -78,13 +80,14 @@ private struct RecipeRun {
       result.after = kept.step.after
     }
     if !finished.isEmpty {
+      hash = try result.model.hash()
       Console.note("compress goes on after step \(finished.count) of \(recipe.steps.count), from '\(journal?.folder ?? "")'")
       result.evaluation = try meter.measure(result.model).evaluation
     }
     for (index, step) in recipe.steps.enumerated().dropFirst(finished.count) {
       do {
         try Interrupt.check()
-        try run(step, index + 1, journal, &result, &callbacks)
+        try run(step, index + 1, journal, &hash, &result, &callbacks)
         if let journal, let last = result.steps.last { try journal.keep(index + 1, last, result.model) }
       } catch let error as PareError {
         throw error.located(step: index + 1, method: step.name)
@@ -97,7 +100,8 @@ private struct RecipeRun {
   }
 
   private func run(
-    _ step: Step, _ number: Int, _ journal: Journal?, _ result: inout CompressionResult, _ callbacks: inout [TrainingCallbacks]
+    _ step: Step, _ number: Int, _ journal: Journal?, _ hash: inout String, _ result: inout CompressionResult,
+    _ callbacks: inout [TrainingCallbacks]
   ) throws {
     let started = now(), model = result.model
     let method = try step.method()
@@ -110,8 +114,9 @@ private struct RecipeRun {
     do { try changed.verified() } catch let error as PareError {
       throw PareError(.internal, "\(step.name) made a faulty model: \(error)", layer: error.layer, op: error.op)
     }
-    let parent = try model.hash()
-    guard try changed.hash() != parent else { throw nothingChanged(step, context) }
+    let parent = hash
+    hash = try changed.hash()
+    guard hash != parent else { throw nothingChanged(step, context) }
 
     let (after, evaluation) = try meter.measure(changed)
     let arguments = try step.arguments.recorded()

@@ -13,9 +13,10 @@ import Training
 struct Journal {
   let folder: String
 
+  /// - Parameter hash: the model's.
   /// - Throws: `io` if the folder cannot be made.
-  init(_ parent: String, _ model: Model, _ recipe: Recipe, _ data: Dataset?, seed: UInt64) throws {
-    var text = "pare journal 1 \(pareVersion)\n\(try model.hash())\n\(model.ledger.map(\.recorded.json).joined(separator: "\n"))\n\(seed)\n"
+  init(_ parent: String, _ model: Model, _ hash: String, _ recipe: Recipe, _ data: Dataset?, seed: UInt64) throws {
+    var text = "pare journal 1 \(pareVersion)\n\(hash)\n\(model.ledger.map(\.recorded.json).joined(separator: "\n"))\n\(seed)\n"
     for step in recipe.steps { text += "\(step.name) \(try step.arguments.recorded().json)\n" }
     if let data {
       text += "\(data.name) \(data.train.count) \(data.validation.count) \(data.test.count)\n"
@@ -26,9 +27,9 @@ struct Journal {
         }
       }
     }
-    var hash = SHA256()
-    Array(text.utf8).withUnsafeBytes { hash.update($0) }
-    folder = parent + "/" + String(hash.hex.prefix(24))
+    var digest = SHA256()
+    digest.update(text)
+    folder = parent + "/" + String(digest.hex.prefix(24))
     try Folders.make(folder)
   }
 
