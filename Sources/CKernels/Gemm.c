@@ -68,6 +68,47 @@ void pare_gemm(const float *x, intptr_t x_step, const float *packed, float *y, i
   pare_parallel(product_part, &p, p.by_rows ? rows : p.panels, threads);
 }
 
+// Rows that are in the middle of a pair at a time: what the second cache holds beside weights, in whole tiles.
+static intptr_t most_in_the_middle(intptr_t middle) {
+  intptr_t rows = (5 << 16) / middle / 14 * 14;
+  return rows < 28 ? 28 : rows > 112 ? 112 : rows;
+}
+
+intptr_t pare_gemm_pair_scratch(intptr_t middle) { return most_in_the_middle(middle) * middle; }
+
+typedef struct {
+  const pare_gemm_pair_task *task;
+  float *scratch;
+  intptr_t parts;
+} pair;
+
+static void pair_rows(const pare_gemm_pair_task *t, float *middle, intptr_t begin, intptr_t end) {
+  pare_isa level = level_of(t->first);
+  intptr_t most = most_in_the_middle(t->middle), pieces = (end - begin + most - 1) / most;
+  for (; begin < end; pieces--) {
+    intptr_t rows = (end - begin + pieces - 1) / pieces;
+    pare_epilogue last = t->last;
+    if (last.residual) last.residual += begin * last.residual_step;
+    gemm(level, t->x + begin * t->inner, t->inner, t->first + HEADER, middle, t->middle, 0, rows, t->inner, t->middle, 0,
+         panels(level, t->middle), &t->then);
+    gemm(level, middle, t->middle, t->second + HEADER, t->y + begin * t->outputs, t->outputs, 0, rows, t->middle, t->outputs,
+         0, panels(level, t->outputs), &last);
+    begin += rows;
+  }
+}
+
+static void pair_part(void *context, intptr_t begin, intptr_t end) {
+  const pair *p = context;
+  for (intptr_t part = begin; part < end; part++)
+    pair_rows(p->task, p->scratch + part * pare_gemm_pair_scratch(p->task->middle), p->task->rows * part / p->parts,
+              p->task->rows * (part + 1) / p->parts);
+}
+
+void pare_gemm_pair(const pare_gemm_pair_task *task, float *scratch, int32_t threads) {
+  pair p = {task, scratch, threads < 1 ? 1 : threads};
+  pare_parallel(pair_part, &p, p.parts, threads);
+}
+
 void pare_gemm_finish(float *y, intptr_t y_step, intptr_t rows, intptr_t outputs, const pare_epilogue *e) {
   DISPATCH(finish_rows, y, y_step, rows, outputs, e);
 }

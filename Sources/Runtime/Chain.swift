@@ -43,14 +43,18 @@ struct Chain {
       /// Lowered with the chain's last node, when everything it reads is there.
       case member
       case end(Chain)
+      /// The end of the second of two chains that run as one step.
+      case pair(Lowering.ProductPair)
     }
     fileprivate var roles: [Int: Role] = [:]
     func role(of index: Int) -> Role { roles[index] ?? .single }
   }
 
-  /// Finds the chains of a graph; each node is in at most one.
-  static func all(in lowering: Lowering) -> Table {
+  /// Finds the chains of a graph, and pairs of them; each node is in at most one.
+  static func all(in lowering: Lowering) throws -> Table {
     var table = Table()
+    // The places where chains end, and of their layers.
+    var ends: [(chain: Chain, layer: Int, end: Int)] = []
     var taken = Set<Int>()
     for (index, node) in lowering.model.nodes.enumerated() where lowering.isLayer(node) && !taken.contains(index) {
       var chain = Chain(nodes: [node], links: [])
@@ -65,7 +69,16 @@ struct Chain {
       }
       taken.formUnion(places)
       for place in places.dropLast() { table.roles[place] = .member }
-      table.roles[places[places.count - 1]] = .end(chain)
+      ends.append((chain, index, places[places.count - 1]))
+    }
+    for (chain, _, end) in ends { table.roles[end] = .end(chain) }
+    let byLayer = Dictionary(ends.map { ($0.layer, $0) }, uniquingKeysWith: { first, _ in first })
+    for (chain, _, end) in ends {
+      guard case .end? = table.roles[end], let next = lowering.soleConsumer(of: chain.output), let second = byLayer[next],
+        second.chain.layer.inputs[0] == chain.output, let pair = try lowering.pair(chain, second.chain)
+      else { continue }
+      table.roles[end] = .member
+      table.roles[second.end] = .pair(pair)
     }
     return table
   }

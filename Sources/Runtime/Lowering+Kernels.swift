@@ -8,7 +8,16 @@ extension Lowering {
   /// Lowers a layer by the fastest kernel for its representation, with as much of the chain inside it as a `LayerTask`
   /// can say; returns false where the dense layer is faster, or nobody can do it.
   func lowerByKernel(_ chain: Chain) throws -> Bool {
-    guard let (asked, residual, length) = try task(for: chain) else { return false }
+    guard let chosen = try kernel(for: chain) else { return false }
+    let head = Chain(nodes: Array(chain.nodes.prefix(chosen.length + 1)), links: Array(chain.links.prefix(chosen.length)))
+    try emit(chosen.kernel, chosen.task, head, residual: chosen.residual)
+    for node in chain.nodes.dropFirst(chosen.length + 1) { try lower(node) }
+    return true
+  }
+
+  /// The kernel that is faster than the dense layer, what it is asked, the value that it adds, and how many links that says.
+  func kernel(for chain: Chain) throws -> (kernel: any LayerKernel, task: LayerTask, residual: String?, length: Int)? {
+    guard let (asked, residual, length) = try task(for: chain) else { return nil }
     var task = asked
     if values[chain.layer.inputs[0]]?.signsOf != nil { task.takesSigns = true }
     var best = LayerKernels.best(for: task, options.table, among: options.kernels)
@@ -16,11 +25,7 @@ extension Lowering {
       task.takesSigns = false
       best = LayerKernels.best(for: task, options.table, among: options.kernels)
     }
-    guard let kernel = best else { return false }
-    let head = Chain(nodes: Array(chain.nodes.prefix(length + 1)), links: Array(chain.links.prefix(length)))
-    try emit(kernel, task, head, residual: residual)
-    for node in chain.nodes.dropFirst(length + 1) { try lower(node) }
-    return true
+    return best.map { ($0, task, residual, length) }
   }
 
   /// What a chain asks of a kernel, the value that it adds, and how many of its links that says.
@@ -77,7 +82,7 @@ extension Lowering {
   }
 
   /// The weights as they are stored; integers that the graph dequantizes count as stored.
-  private func representation(of node: Node) throws -> (any Representation)? {
+  func representation(of node: Node) throws -> (any Representation)? {
     let name = node.inputs[1]
     if let stored = model.parameters[name]?.value { return stored }
     if let integers = integerWeights(name, outputAxis: outputAxis(of: node)) {

@@ -8,22 +8,55 @@ extension Lowering {
   /// The library's products are the faster ones where there are no wide registers.
   private var hasWideRegisters: Bool { pare_isa_level() != PARE_ISA_PORTABLE }
 
-  /// Lowers a Gemm or MatMul with as much of its chain inside it as the kernel's epilogue can say; returns false for
-  /// integers and other layers.
-  func lowerProduct(_ chain: Chain) throws -> Bool {
-    let node = chain.layer
-    guard node.op != "Conv", hasWideRegisters, quantizedLayer(node) == nil,
-      let weights = types[node.inputs[1]]?.fixedShape, weights.count == 2, let shape = types[node.inputs[0]]?.fixedShape
-    else { return false }
-    let axis = outputAxis(of: node)
-    let outputs = weights[axis], inner = weights[1 - axis], rows = inner == 0 ? 0 : shape.reduce(1, *) / inner
-    guard rows > 0, inner > 0, outputs > 0 else { return false }
-    let alpha = Float(node.op == "Gemm" ? try node.float("alpha", default: 1) : 1)
-
-    var bias = try bias(of: node, outputs: outputs)
+  /// A product of rows of f32 with constant weights, and what of its chain an epilogue can say.
+  struct Product {
+    /// The layer and what is inside the epilogue.
+    var head: Chain
+    /// The rest of the chain.
+    var rest: ArraySlice<Node>
+    var rows: Int
+    var inner: Int
+    var outputs: Int
+    /// Whether the weights are `[inner, outputs]`.
+    var outputsLast: Bool
+    var alpha: Float
+    var bias: Storage?
+    /// The value that is added.
     var residual: String?
     var then = PARE_THEN_LIMIT
     var limits = -Float.infinity...Float.infinity
+
+    /// Multiply-accumulates.
+    var operations: Int { rows * inner * outputs }
+    var weightBytes: Int { inner * outputs * 4 }
+
+    func epilogue(residual: UnsafePointer<Float>? = nil) -> pare_epilogue {
+      pare_epilogue(
+        bias: bias.map { UnsafePointer($0.base.assumingMemoryBound(to: Float.self)) }, residual: residual,
+        residual_step: outputs, then: then, lower: limits.lowerBound, upper: limits.upperBound)
+    }
+  }
+
+  /// What the chain is as a product, a convolution of single positions included; nil for integers and other layers, and
+  /// where there are no wide registers.
+  func product(_ chain: Chain) throws -> Product? {
+    let node = chain.layer
+    guard hasWideRegisters, quantizedLayer(node) == nil, let weights = types[node.inputs[1]]?.fixedShape,
+      weights.count == (node.op == "Conv" ? 4 : 2), let shape = types[node.inputs[0]]?.fixedShape
+    else { return nil }
+    if node.op == "Conv" {
+      guard let output = types[node.outputs[0]]?.fixedShape,
+        try geometry(of: node, input: shape, output: output, kernel: weights).isPointwise
+      else { return nil }
+    }
+    let axis = outputAxis(of: node)
+    let outputs = weights[axis], inner = weights[1 - axis], rows = inner == 0 ? 0 : shape.reduce(1, *) / inner
+    guard rows > 0, inner > 0, outputs > 0 else { return nil }
+    var product = Product(
+      head: chain, rest: [], rows: rows, inner: inner, outputs: outputs, outputsLast: axis == 1,
+      alpha: Float(node.op == "Gemm" ? try node.float("alpha", default: 1) : 1))
+
+    var bias = try bias(of: node, outputs: outputs)
     var length = 0
     walk: for link in chain.links {
       switch link {
@@ -31,55 +64,68 @@ extension Lowering {
         bias = affine.factor.indices.map { (bias?[$0] ?? 0) * affine.factor[$0] + affine.shift[$0] }
       case .bias(let name): bias = try constant(name)?.values(as: Float.self)
       case .add(let name):
-        guard residual == nil else { break walk }
-        residual = name
+        guard product.residual == nil else { break walk }
+        product.residual = name
       case .activation(let activation):
-        if let given = activation.limits { limits = given } else if let function = activation.then { then = function } else { break walk }
+        if let limits = activation.limits { product.limits = limits } else if let function = activation.then {
+          product.then = function
+        } else { break walk }
         length += 1
         break walk
       case .quantize: break walk
       }
       length += 1
     }
-    let head = Chain(nodes: Array(chain.nodes.prefix(length + 1)), links: Array(chain.links.prefix(length)))
-
-    let source = try rowMajor(value(node.inputs[0]), for: node.name).place
-    let result = try makeValue(head.output)
-    let added = try residual.map { try rowMajor(value($0), for: node.name).place }
-    let packed = try store.packed("\(weightsKey(head))*\(alpha)@panels\(pare_isa_level().rawValue)") {
-      let tensor = try self.floatWeights(head, outputAxis: axis).contiguous()
-      let scaled = alpha == 1 ? tensor : try tensor * Double(alpha)
-      let storage = try Storage(byteCount: pare_gemm_packed_count(inner, outputs) * 4 + 64)
-      withExtendedLifetime(scaled) {
-        pare_gemm_pack(
-          scaled.address.assumingMemoryBound(to: Float.self), axis == 1 ? outputs : 1, axis == 1 ? 1 : inner, inner, outputs,
-          storage.base.assumingMemoryBound(to: Float.self))
-      }
-      return [storage]
-    }[0]
-    let offsets = try bias.map { values in
+    product.head = Chain(nodes: Array(chain.nodes.prefix(length + 1)), links: Array(chain.links.prefix(length)))
+    product.rest = chain.nodes.dropFirst(length + 1)
+    product.bias = try bias.map { values in
       let storage = try Storage(byteCount: max(values.count, 1) * 4)
       values.withUnsafeBytes { if let base = $0.baseAddress { storage.base.copyMemory(from: base, byteCount: $0.count) } }
       return storage
     }
+    return product
+  }
+
+  /// The weights in panels, with alpha and a batch normalization inside.
+  func packedWeights(_ product: Product) throws -> Storage {
+    let (inner, outputs, alpha) = (product.inner, product.outputs, product.alpha)
+    return try store.packed("\(weightsKey(product.head))*\(alpha)@panels\(pare_isa_level().rawValue)") {
+      let tensor = try self.floatWeights(product.head, outputAxis: product.outputsLast ? 1 : 0).contiguous()
+      let scaled = alpha == 1 ? tensor : try tensor * Double(alpha)
+      let storage = try Storage(byteCount: pare_gemm_packed_count(inner, outputs) * 4 + 64)
+      withExtendedLifetime(scaled) {
+        pare_gemm_pack(
+          scaled.address.assumingMemoryBound(to: Float.self), product.outputsLast ? outputs : 1, product.outputsLast ? 1 : inner,
+          inner, outputs, storage.base.assumingMemoryBound(to: Float.self))
+      }
+      return [storage]
+    }[0]
+  }
+
+  /// Lowers a Gemm or MatMul with as much of its chain inside it as the kernel's epilogue can say; returns false for
+  /// integers and other layers.
+  func lowerProduct(_ chain: Chain) throws -> Bool {
+    guard chain.layer.op != "Conv", let product = try product(chain) else { return false }
+    let node = chain.layer
+    let source = try rowMajor(value(node.inputs[0]), for: node.name).place
+    let result = try makeValue(product.head.output)
+    let added = try product.residual.map { try rowMajor(value($0), for: node.name).place }
+    let weights = try packedWeights(product)
     let destination = Place.arena(newBuffer(result.count * 4))
     result.forms = [try rowMajorForm(result, destination)]
     let threads = Int32(clamping: options.threads)
     emit(
-      node.name, head.label, "panels" + note(for: node), touching: [source, destination] + [added].compactMap { $0 },
-      operations: rows * inner * outputs, weightBytes: inner * outputs * 4
+      node.name, product.head.label, "panels" + note(for: node), touching: [source, destination] + [added].compactMap { $0 },
+      operations: product.operations, weightBytes: product.weightBytes
     ) { base, _ in
       func floats(_ place: Place) -> UnsafeMutablePointer<Float> { place.address(base).assumingMemoryBound(to: Float.self) }
-      var epilogue = pare_epilogue(
-        bias: offsets.map { UnsafePointer($0.base.assumingMemoryBound(to: Float.self)) },
-        residual: added.map { UnsafePointer(floats($0)) }, residual_step: outputs, then: then, lower: limits.lowerBound,
-        upper: limits.upperBound)
+      var epilogue = product.epilogue(residual: added.map { UnsafePointer(floats($0)) })
       pare_gemm(
-        floats(source), inner, packed.base.assumingMemoryBound(to: Float.self), floats(destination), outputs, rows, inner,
-        outputs, &epilogue, threads)
+        floats(source), product.inner, weights.base.assumingMemoryBound(to: Float.self), floats(destination), product.outputs,
+        product.rows, product.inner, product.outputs, &epilogue, threads)
     }
-    values[head.output] = result
-    for node in chain.nodes.dropFirst(length + 1) { try lower(node) }
+    values[product.head.output] = result
+    for node in product.rest { try lower(node) }
     return true
   }
 

@@ -100,7 +100,7 @@ final class Lowering {
       values[port.name] = value
     }
     images = chooseImageLayout()
-    let chains = Chain.all(in: self)
+    let chains = try Chain.all(in: self)
     let attentions = attentions(), sums = integerAdds(), signs = signs()
     for (index, node) in model.nodes.enumerated() {
       try Interrupt.check()
@@ -127,6 +127,9 @@ final class Lowering {
         case .end(let chain):
           try lower(chain)
           for node in chain.nodes { consumed(node) }
+        case .pair(let pair):
+          try lower(pair)
+          for node in pair.first.head.nodes + pair.second.head.nodes + pair.second.rest { consumed(node) }
         case .single:
           try lower(node)
           consumed(node)

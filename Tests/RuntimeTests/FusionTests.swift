@@ -1,3 +1,4 @@
+import CKernels
 import Graph
 import OrderedCollections
 import Runtime
@@ -69,6 +70,39 @@ import Testing
       b.add("Mul", ["q", half], "y")
     }
     try check(b.finished("y"), ops: ["MatMul+Add+Gelu"])
+  }
+
+  /// Steps that are there only with wide registers.
+  private func wide(_ ops: [String]) -> [String]? { pare_isa_level() == PARE_ISA_PORTABLE ? nil : ops }
+
+  /// The two layers of an MLP, with a residual: one step; apart where somebody else reads what is between them.
+  @Test(arguments: [false, true])
+  func productsInARowAreOneStep(_ isRead: Bool) throws {
+    var b = Builder([FusionTests.input([39, 48])])
+    let first = try b.weights("w1", [48, 200]), second = try b.weights("w2", [200, 48]), bias = try b.weights("b", [200])
+    b.model.opset = 20
+    b.add("MatMul", ["x", first], "m")
+    b.add("Add", ["m", bias], "s")
+    b.add("Gelu", ["s"], "g")
+    b.add("MatMul", ["g", second], "p")
+    b.add("Add", ["p", "x"], "y")
+    var model = b.finished("y")
+    if isRead { model.outputs.append(Port("g", ValueType(.f32, nil))) }
+    try check(model, batch: 3, ops: wide(isRead ? ["MatMul+Add+Gelu", "MatMul+Add"] : ["MatMul+Add+Gelu, MatMul+Add"]))
+  }
+
+  /// Factors of a pointwise convolution, the second with a batch normalization and a residual.
+  @Test func pointwiseConvolutionsInARowAreOneStep() throws {
+    var b = Builder([FusionTests.input([40, 9, 7])])
+    let first = try b.weights("w1", [72, 40, 1, 1]), second = try b.weights("w2", [40, 72, 1, 1])
+    let vectors = try ["scale", "shift", "mean"].map { try b.weights($0, [40], scale: 1) }
+    let variance = b.parameter("variance", try Tensor.full([40], 0.7))
+    b.add("Conv", ["x", first], "m")
+    b.add("Conv", ["m", second], "c")
+    b.add("BatchNormalization", ["c"] + vectors + [variance], "n")
+    b.add("Add", ["n", "x"], "s")
+    b.add("Relu", ["s"], "y")
+    try check(b.finished("y"), ops: wide(["Conv, Conv+BatchNormalization+Add+Relu"]))
   }
 
   @Test func layerNormalizationWrittenOutIsOneOperator() throws {

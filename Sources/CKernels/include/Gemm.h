@@ -23,6 +23,18 @@ void pare_gemm_pack(const float *w, intptr_t inner_step, intptr_t output_step, i
 void pare_gemm(const float *x, intptr_t x_step, const float *packed, float *y, intptr_t y_step, intptr_t rows,
                intptr_t inner, intptr_t outputs, const pare_epilogue *epilogue, int32_t threads);
 
+// Two products in a row: y = last(then(x first) second). What is in the middle stays in the cache, some rows at a time.
+typedef struct {
+  const float *x, *first, *second; // rows of `inner` floats; packed weights
+  float *y;
+  intptr_t rows, inner, middle, outputs;
+  pare_epilogue then, last; // `then` has no residual
+} pare_gemm_pair_task;
+// Floats of scratch memory for each thread.
+intptr_t pare_gemm_pair_scratch(intptr_t middle);
+// The sums are those of two calls of pare_gemm.
+void pare_gemm_pair(const pare_gemm_pair_task *task, float *scratch, int32_t threads);
+
 // What an epilogue does, to rows of `outputs` results that are there already.
 void pare_gemm_finish(float *y, intptr_t y_step, intptr_t rows, intptr_t outputs, const pare_epilogue *epilogue);
 

@@ -79,6 +79,11 @@ package struct ConvolutionGeometry: Hashable, Sendable {
       ? [outputChannels, inputChannels] + window.kernel
       : [groups, outputChannels / groups, inputChannels / groups] + window.kernel
   }
+  /// Whether each output position sees the input position in its place alone: a product of rows of channels.
+  package var isPointwise: Bool {
+    groups == 1 && window.kernel.allSatisfy { $0 == 1 } && window.strides.allSatisfy { $0 == 1 }
+      && window.padding.begin.allSatisfy { $0 == 0 } && window.output == window.input
+  }
   /// Multiply-accumulates.
   package var operations: Int {
     destination.reduce(1, *) * (inputChannels / groups) * window.kernel.reduce(1, *)
