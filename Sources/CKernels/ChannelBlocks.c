@@ -43,3 +43,28 @@ void pare_unblock_channels(const float *source, float *target, intptr_t images, 
   blocks context = {source, target, positions, channels};
   pare_parallel(unblock_part, &context, images, threads);
 }
+
+typedef struct {
+  const float *source, *scales;
+  float *target;
+  intptr_t rows, width;
+} scaling;
+
+static void scale_rows(const float *source, const float *scales, float *target, intptr_t rows, intptr_t width) {
+  DISPATCH(scale_rows, source, scales, target, rows, width);
+}
+
+static void scale_part(void *context, intptr_t begin, intptr_t end) {
+  const scaling *c = context;
+  while (begin < end) {
+    intptr_t group = begin / c->rows, last = (group + 1) * c->rows < end ? (group + 1) * c->rows : end;
+    scale_rows(c->source + begin * c->width, c->scales + group * c->width, c->target + begin * c->width, last - begin, c->width);
+    begin = last;
+  }
+}
+
+void pare_scale_rows(const float *source, const float *scales, float *target, intptr_t groups, intptr_t rows, intptr_t width,
+                     int32_t threads) {
+  scaling context = {source, scales, target, rows, width};
+  pare_parallel(scale_part, &context, groups * rows, threads);
+}

@@ -16,3 +16,14 @@ static void K(unblock_image)(const float *restrict source, float *restrict targe
         __builtin_memcpy_inline(target + p * channels + block, source + block * positions + p * 16, 64);
   }
 }
+
+static inline __attribute__((always_inline)) void K(scale)(const float *restrict source, const float *restrict scales,
+                                                           float *restrict target, intptr_t rows, intptr_t width) {
+  for (intptr_t row = 0; row < rows; row++)
+    for (intptr_t i = 0; i < width; i++) target[row * width + i] = source[row * width + i] * scales[i];
+}
+
+static void K(scale_rows)(const float *source, const float *scales, float *target, intptr_t rows, intptr_t width) {
+  if (width == 16) K(scale)(source, scales, target, rows, 16);
+  else K(scale)(source, scales, target, rows, width);
+}

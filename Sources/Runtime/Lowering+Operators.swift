@@ -1,3 +1,4 @@
+import CKernels
 import COneDNN
 import Graph
 import Support
@@ -168,6 +169,7 @@ extension Lowering {
     guard shape.indices.contains(position), model.opset >= 13 || position == shape.count - 1 else { return false }
     let form = try rowMajor(value(node.inputs[0]), for: node.name)
     let descriptor = try PrimitiveDescriptor.softmax(form.layout, axis: position, log: node.op == "LogSoftmax")
+    guard !descriptor.implementation.hasPrefix("ref") else { return false }
     try emitUnary(node, descriptor, form)
     return true
   }
@@ -202,6 +204,7 @@ extension Lowering {
       swap(&left, &right)
     }
     guard types[left]?.fixedShape == output, let shape = types[right]?.fixedShape else { return false }
+    if node.op == "Mul", try lowerGate(node, image: left, gate: right) { return true }
     let a: Value.Form
     let b: Value.Form
     if shape == output {
@@ -214,6 +217,8 @@ extension Lowering {
       b = Value.Form(layout: try MemoryDescriptor(padded, dnnl_f32), place: form.place)
     }
     let descriptor = try PrimitiveDescriptor.binary(algorithm, a.layout, b.layout, a.layout)
+    // The library's reference is many times slower than the interpreter's operator.
+    guard !descriptor.implementation.hasPrefix("ref") else { return false }
     let result = try makeValue(node.outputs[0])
     result.forms = [Value.Form(layout: a.layout, place: .arena(newBuffer(a.layout.bytes)))]
     try emit(
@@ -222,6 +227,29 @@ extension Lowering {
         (DNNL_ARG_SRC_0, a.layout, a.place), (DNNL_ARG_SRC_1, b.layout, b.place),
         (DNNL_ARG_DST, a.layout, result.forms[0].place),
       ])
+    values[node.outputs[0]] = result
+    return true
+  }
+
+  /// An image times a number for each of its channels, `[N, C, 1, 1]`: squeeze and excitation (Hu et al. 2018).
+  private func lowerGate(_ node: Node, image: String, gate: String) throws -> Bool {
+    guard let shape = types[image]?.fixedShape, shape.count == 4, types[gate]?.fixedShape == [shape[0], shape[1], 1, 1] else { return false }
+    let form = try natural(value(image), for: node.name)
+    let rows = shape[2] * shape[3], groups: Int, width: Int
+    if form.layout.isSamePlacement(as: try .channelsLast(shape, dnnl_f32)) {
+      (groups, width) = (shape[0], shape[1])
+    } else if shape[1] % 16 == 0, form.layout == (try .channelBlocks(shape, dnnl_f32)) {
+      (groups, width) = (shape[0] * shape[1] / 16, 16)
+    } else { return false }
+    let scales = try rowMajor(value(gate), for: node.name)
+    let result = try makeValue(node.outputs[0])
+    let place = Place.arena(newBuffer(form.layout.bytes))
+    result.forms = [Value.Form(layout: form.layout, place: place)]
+    let threads = threads(for: result.count)
+    emit(node.name, node.op, "rows", touching: [form.place, scales.place, place]) { base, _ in
+      func floats(_ place: Place) -> UnsafeMutablePointer<Float> { place.address(base).assumingMemoryBound(to: Float.self) }
+      pare_scale_rows(floats(form.place), floats(scales.place), floats(place), groups, rows, width, threads)
+    }
     values[node.outputs[0]] = result
     return true
   }

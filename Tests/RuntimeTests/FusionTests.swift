@@ -48,7 +48,9 @@ import Testing
         #expect(problem == nil, "\(problem ?? "")")
       }
       if let ops { #expect(try session.profile(inputs, runs: 1).map(\.op).filter { $0 != "Reorder" && $0 != "Copy" } == ops) }
-      #expect(try session.run(inputs).values.first?.values(as: Float.self) == got.values.first?.values(as: Float.self))
+      for (name, value) in try session.run(inputs) {
+        #expect(try value.values(as: Float.self) == got[name]?.values(as: Float.self))
+      }
     }
   }
 
@@ -89,6 +91,23 @@ import Testing
     var model = b.finished("y")
     if isRead { model.outputs.append(Port("g", ValueType(.f32, nil))) }
     try check(model, batch: 3, ops: wide(isRead ? ["MatMul+Add+Gelu", "MatMul+Add"] : ["MatMul+Add+Gelu, MatMul+Add"]))
+  }
+
+  /// Squeeze and excitation, on images in blocks of channels (Winograd's form) and channels-last.
+  @Test(arguments: [32, 24])
+  func gatesOfChannelsAreOnePass(_ channels: Int) throws {
+    var b = Builder([FusionTests.input([channels, 19, 16])])
+    let first = try b.weights("w1", [channels, channels, 3, 3]), second = try b.weights("w2", [channels, channels, 1, 1], scale: 1)
+    b.add("Conv", ["x", first], "c", ["pads": .ints([1, 1, 1, 1])])
+    b.add("GlobalAveragePool", ["c"], "p")
+    b.add("Conv", ["p", second], "g")
+    b.add("Sigmoid", ["g"], "s")
+    b.add("Mul", ["s", "c"], "y")
+    let model = b.finished("y")
+    for batch in [1, 3] { try check(model, batch: batch) }
+    let session = try Session(model, threads: 2, batch: 3)
+    let step = try #require(session.profile(session.syntheticInputs(seed: 1), runs: 1).first { $0.op == "Mul" })
+    #expect(step.implementation == "rows")
   }
 
   /// Factors of a pointwise convolution, the second with a batch normalization and a residual.

@@ -8,3 +8,8 @@ void pare_block_channels(const float *source, float *target, intptr_t images, in
                          int32_t threads);
 void pare_unblock_channels(const float *source, float *target, intptr_t images, intptr_t positions, intptr_t channels,
                            int32_t threads);
+
+// Multiplies each group's rows by the group's own row: gates of channels. Images [N][HW][C] are N groups of rows of C,
+// those in blocks N * C / 16 groups of rows of 16.
+void pare_scale_rows(const float *source, const float *scales, float *target, intptr_t groups, intptr_t rows, intptr_t width,
+                     int32_t threads);
