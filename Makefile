@@ -42,7 +42,8 @@ install: build
 soak: build $(PYTHON)
 	swift build $(SWIFT_FLAGS) --product ReaderFuzz
 	PARE_FUZZER=1 swift build -c release --sanitize fuzzer --scratch-path .build/fuzzer --product ReaderFuzz
-	PARE="$(CURDIR)/$(PARE)" PYTHON="$(CURDIR)/$(PYTHON)" FUZZ="$(CURDIR)/.build/release/ReaderFuzz" \
+	swift build $(SWIFT_FLAGS) --sanitize address --scratch-path .build/address --product pare
+	PARE="$(CURDIR)/$(PARE)" ADDRESS="$(CURDIR)/.build/address/release/pare" PYTHON="$(CURDIR)/$(PYTHON)" FUZZ="$(CURDIR)/.build/release/ReaderFuzz" \
 	  GUIDED="$(CURDIR)/.build/fuzzer/release/ReaderFuzz" scripts/soak.sh
 
 clean:

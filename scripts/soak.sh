@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Longer than a test may take. 100,000 random calls of all that Lua sees; a compress killed at 50 random moments goes on to
+# Longer than a test may take. 100,000 random calls of all that Lua sees, under the address sanitizer; a compress killed at 50 random moments goes on to
 # the same bits; a training killed at 20 random places gives the bits of an uninterrupted one; every operation of tensors
 # and a training give the same bits twice; memory of tensors does not grow over 10,000 steps, and a training asks the system
 # for none once it runs (needs strace); mutated model files: the readers answer each with a model or an error, in time and
@@ -8,12 +8,12 @@
 #   make soak [COUNT=100000] [FUZZ_SECONDS=1200] [EXPORT_PYTHON=python with torch, onnxscript, onnxruntime]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${PARE:?set by make soak}" "${PYTHON:?set by make soak}" "${FUZZ:?set by make soak}" "${GUIDED:?set by make soak}"
+: "${PARE:?set by make soak}" "${ADDRESS:?set by make soak}" "${PYTHON:?set by make soak}" "${FUZZ:?set by make soak}" "${GUIDED:?set by make soak}"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 fuzz="$PWD/Tests/Contract/fuzz.lua"
-(mkdir "$scratch/fuzz" && cd "$scratch/fuzz" && PARE_HOME="$scratch/fuzz" timeout 7200 "$PARE" --quiet --memory 1GB "$fuzz" 100000 "${SEED:-1}" || { echo "in: $(cat last)" >&2; exit 1; })
+(mkdir "$scratch/fuzz" && cd "$scratch/fuzz" && PARE_HOME="$scratch/fuzz" timeout 7200 "$ADDRESS" --quiet --memory 1GB "$fuzz" 100000 "${SEED:-1}" || { echo "in: $(cat last)" >&2; exit 1; })
 
 kill="$PWD/Tests/Contract/kill.sh"
 (mkdir "$scratch/kill" && cd "$scratch/kill" && bash "$kill" 50)
