@@ -121,7 +121,8 @@ import Testing
   ])
   func oneFunctionTwice(_ c: Twice) throws {
     var b = Builder([FusionTests.input([4, 6, 6])])
-    b.add("Conv", ["x", try b.weights("w", [8, 4, 3, 3])], "c")
+    let weights = try b.weights("w", [8, 4, 3, 3])
+    b.add("Conv", ["x", weights], "c")
     b.add(c.first.op, ["c"], "a", c.first.attributes)
     b.add(c.second.op, ["a"], "y", c.second.attributes)
     try check(b.finished("y"), ops: c.ops)
