@@ -41,7 +41,10 @@ struct Activation {
         guard let name = node.input(index) else { return try node.float(attribute, default: absent) }
         return try constant(name)?.item()
       }
-      guard let lower = try bound(1, "min", -limit), let upper = try bound(2, "max", limit) else { return nil }
+      guard var lower = try bound(1, "min", -limit), let upper = try bound(2, "max", limit), !lower.isNaN, !upper.isNaN
+      else { return nil }
+      // The upper bound counts where they cross (ONNX since 13); oneDNN wants them in order.
+      lower = min(lower, upper)
       if lower == 0, upper >= limit { self.init(dnnl_eltwise_relu, scales: true) } else {
         self.init(dnnl_eltwise_clip, max(lower, -limit), min(upper, limit), scales: true)
       }

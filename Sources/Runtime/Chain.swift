@@ -36,6 +36,15 @@ struct Chain {
   /// `Conv+Add+Relu`.
   var label: String { nodes.map(\.op).joined(separator: "+") }
 
+  /// Whether another activation fits behind those there are: oneDNN's kernels keep one set of parameters for each function,
+  /// so that of two Clips with other bounds, or a LeakyRelu and a Relu, the second would run with the first one's.
+  fileprivate func takes(_ next: Activation) -> Bool {
+    links.allSatisfy { link in
+      guard case .activation(let earlier) = link, earlier.algorithm == next.algorithm else { return true }
+      return earlier.alpha == next.alpha && earlier.beta == next.beta
+    }
+  }
+
   /// Chains by the places of their nodes.
   struct Table {
     enum Role {
@@ -125,7 +134,7 @@ extension Lowering {
     guard node.domain.isEmpty || node.domain == "ai.onnx", let output = node.outputs.first, constants[output] == nil
     else { return nil }
     if let activation = try? Activation(node, constant: constant) {
-      return chain.links.count < Lowering.maximumLinks ? .activation(activation) : nil
+      return chain.links.count < Lowering.maximumLinks && chain.takes(activation) ? .activation(activation) : nil
     }
     switch node.op {
     case "BatchNormalization":

@@ -321,7 +321,9 @@ extension Lowering {
     }
     for (index, operation) in epilogue.attributes.postOperations.enumerated() {
       guard case .binary(_, let operand) = operation, let addend = epilogue.addend else { continue }
-      let form = try form(addend, operand, for: chain.layer.name)
+      // The rows of a product of more axes are dense rows of the operand too.
+      let isRows = operand.dimensions.count != addend.sizes.count
+      let form = try isRows ? rowMajor(addend, for: chain.layer.name) : form(addend, operand, for: chain.layer.name)
       arguments.append((DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE * Int32(index + 1) | DNNL_ARG_SRC_1, operand, form.place))
     }
     try emit(

@@ -55,12 +55,15 @@ extension Lowering {
   /// The types of the node's first input and output agree, and oneDNN computes with them.
   private func isFloat(_ names: [String]) -> Bool { names.allSatisfy { types[$0]?.dtype == .f32 } }
 
+  /// Whether a node reads one of these values, or the model hands it out.
+  func isRead(_ names: ArraySlice<String>) -> Bool {
+    names.contains { name in consumers[name] != nil || model.outputs.contains { $0.name == name } }
+  }
+
   // MARK: Views
 
   private func lowerIdentity(_ node: Node) throws -> Bool {
-    guard node.outputs.count == 1 || node.outputs.dropFirst().allSatisfy({ consumers[$0] == nil }),
-      !node.outputs.dropFirst().contains(where: { name in model.outputs.contains { $0.name == name } })
-    else { return false }
+    guard !isRead(node.outputs.dropFirst()) else { return false }
     values[node.outputs[0]] = try value(node.inputs[0])
     alias(node.outputs[0], of: node.inputs[0])
     return true
@@ -297,10 +300,12 @@ extension Lowering {
 
   /// A product of two computed values, batch axes broadcast.
   private func lowerMatmul(_ node: Node) throws -> Bool {
-    guard isFloat(node.inputs), let output = types[node.outputs[0]]?.fixedShape, output.count >= 2 else { return false }
+    // Vectors have no kernel; the result has fewer axes than the operand beside one.
+    guard isFloat(node.inputs), node.inputs.allSatisfy({ types[$0]?.shape?.count ?? 0 >= 2 }),
+      let output = types[node.outputs[0]]?.fixedShape
+    else { return false }
     let forms = try node.inputs.map { name -> Value.Form in
       let value = try value(name)
-      guard value.shape.count >= 2 else { throw PareError(.unsupported, "vectors have no kernel") }
       let form = try rowMajor(value, for: node.name)
       let sizes = [Int](repeating: 1, count: output.count - value.shape.count) + value.shape
       return Value.Form(layout: try MemoryDescriptor(sizes, dnnl_f32), place: form.place)

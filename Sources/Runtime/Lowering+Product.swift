@@ -130,7 +130,7 @@ extension Lowering {
   }
 
   func lowerLayerNormalization(_ node: Node) throws -> Bool {
-    guard node.outputs.dropFirst().allSatisfy({ $0.isEmpty || consumers[$0] == nil }), let shape = types[node.inputs[0]]?.fixedShape,
+    guard !isRead(node.outputs.dropFirst()), let shape = types[node.inputs[0]]?.fixedShape,
       types[node.inputs[0]]?.dtype == .f32, let n = shape.last, n > 0,
       [-1, shape.count - 1].contains(try node.int("axis", default: -1)),
       let scale = try vector(node.input(1), n)

@@ -124,6 +124,40 @@ import Testing
     try check(b.finished("y"), ops: wide(["Conv, Conv+BatchNormalization+Add+Relu"]))
   }
 
+  struct Twice: Sendable, CustomTestStringConvertible {
+    var first: (op: String, attributes: [String: Attribute]), second: (op: String, attributes: [String: Attribute])
+    var ops: [String]
+    var testDescription: String { ops.joined(separator: ", ") }
+  }
+
+  /// One function twice inside a kernel has one set of parameters; with two sets the second stands behind the layer.
+  @Test(arguments: [
+    Twice(
+      first: ("Clip", ["min": .float(-0.1), "max": .float(0.4)]), second: ("Clip", ["min": .float(-0.05), "max": .float(0.1)]),
+      ops: ["Conv+Clip", "Clip"]),
+    Twice(first: ("LeakyRelu", ["alpha": .float(0.3)]), second: ("Relu", [:]), ops: ["Conv+LeakyRelu", "Relu"]),
+    Twice(first: ("Relu", [:]), second: ("Relu", [:]), ops: ["Conv+Relu+Relu"]),
+  ])
+  func oneFunctionTwice(_ c: Twice) throws {
+    var b = Builder([FusionTests.input([4, 6, 6])])
+    let weights = try b.weights("w", [8, 4, 3, 3])
+    b.add("Conv", ["x", weights], "c")
+    b.add(c.first.op, ["c"], "a", c.first.attributes)
+    b.add(c.second.op, ["a"], "y", c.second.attributes)
+    try check(b.finished("y"), ops: c.ops)
+  }
+
+  /// The kernel of a normalization makes no statistics: where the model hands them out, the operator itself runs.
+  @Test func statisticsThatAreOutputsAreComputed() throws {
+    var b = Builder([FusionTests.input([7, 12])])
+    let scale = try b.weights("scale", [12], scale: 1), shift = try b.weights("shift", [12])
+    b.model.opset = 17
+    b.model.nodes.append(Node(name: "n", op: "LayerNormalization", inputs: ["x", scale, shift], outputs: ["y", "mean"]))
+    var model = b.finished("y")
+    model.outputs.append(Port("mean", ValueType(.f32, nil)))
+    try check(model)
+  }
+
   @Test func layerNormalizationWrittenOutIsOneOperator() throws {
     var b = Builder([FusionTests.input([7, 33])])
     let axes: [String: Attribute] = ["axes": .ints([-1])]

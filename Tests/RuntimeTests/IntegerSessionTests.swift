@@ -181,6 +181,34 @@ import Testing
     #expect(try !session.profile(runs: 1).contains { $0.op == "DequantizeLinear" })
   }
 
+  /// A product of three axes with a quantized residual behind it and a function that does not scale: the residual is added
+  /// as rows of floats inside the kernel.
+  @Test(arguments: [1, 3])
+  func aResidualOfMoreAxesIsAddedAsRows(_ batch: Int) throws {
+    var builder = Builder()
+    try builder.scalar("in", 0.03, 121)
+    try builder.scalar("out", 0x1p-8, 0)
+    let dense = try Tensor.randn([12, 12], seed: 3) * 0.2
+    builder.model.parameters["w"] = Parameter(
+      "w", try IntegerRepresentation.quantizing(dense, scales: Tensor.full([12], 0.006, .f32), axis: 1))
+    builder.model.inputs = [Port("x", ValueType(.f32, [.symbol("N"), 5, 12]))]
+    builder.quantize("x", "in")
+    builder.dequantize("x.q", "in")
+    for (op, inputs, output) in [("MatMul", ["x.q.d", "w"], "m"), ("Add", ["m", "x.q.d"], "s"), ("Sigmoid", ["s"], "g")] {
+      builder.model.nodes.append(Node(name: output, op: op, inputs: inputs, outputs: [output]))
+    }
+    builder.quantize("g", "out")
+    builder.dequantize("g.q", "out")
+    builder.model.outputs = [Port("g.q.d", ValueType(.f32, nil))]
+    let x = try Tensor.randn([batch, 5, 12], seed: 6)
+    let expected = try #require(Interpreter(builder.model).run(["x": x]).outputs["g.q.d"]).scalars()
+    for threads in [1, 2] {
+      let got = try Session(builder.model, threads: threads, batch: batch)(x).scalars()
+      // A tie may go the other way: one step.
+      #expect(zip(got, expected).allSatisfy { ($0 - $1).magnitude <= 0x1p-8 + 1e-6 })
+    }
+  }
+
   /// Q and DQ stand where a quantizer puts them: before each layer. Pooling, flattening and the residual stay integers.
   static func network() throws -> Model {
     var builder = Builder()

@@ -128,6 +128,22 @@ import Testing
   }
 
   /// The built-in table takes dense layers as they are, and very sparse ones by their own kernel; a mask changes nothing.
+  /// Weights are packed from a copy that lives as long as the packing: small ones whose memory is soon taken again.
+  @Test(arguments: [8, 12, 16, 20, 24, 33], [5, 8, 12, 16])
+  func smallSparseProductsEqualInterpreter(inner: Int, outputs: Int) throws {
+    let weights = try Self.sparse([inner, outputs], density: 0.2, seed: UInt64(inner * 100 + outputs))
+    let model = Model(
+      inputs: [Port("x", ValueType(.f32, [.symbol("N"), .fixed(inner)]))], outputs: [Port("y", ValueType(.f32, nil))],
+      nodes: [Node(name: "fc", op: "MatMul", inputs: ["x", "w"], outputs: ["y"])],
+      parameters: ["w": Parameter("w", try CSRRepresentation(weights))])
+    for batch in [1, 3] {
+      let session = try Session(model, threads: 1, batch: batch, kernels: [SparseLinear.self], table: Self.eager())
+      let inputs = try session.syntheticInputs(seed: 3)
+      try expectSame(session, model, inputs)
+      #expect(try session.profile(inputs, runs: 1).contains { $0.implementation == SparseLinear.name })
+    }
+  }
+
   @Test func zerosDecide() throws {
     func implementation(_ make: (Tensor) throws -> Parameter, density: Double) throws -> String {
       let weights = try Self.sparse([64, 64, 3, 3], density: density, seed: 3)

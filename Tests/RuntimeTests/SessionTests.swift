@@ -133,6 +133,8 @@ import Testing
     } + [
       Case(op: "LeakyRelu", shapes: [image], attributes: ["alpha": .float(0.2)]),
       Case(op: "Clip", shapes: [image], attributes: ["min": .float(-0.5), "max": .float(0.75)]),
+      // The bounds cross: the upper one counts.
+      Case(op: "Clip", shapes: [image], attributes: ["min": .float(0.5), "max": .float(-0.25)]),
       Case(op: "Softmax", shapes: [[3, 10]]), Case(op: "Softmax", shapes: [image], attributes: ["axis": .int(1)], fast: false),
       Case(op: "LogSoftmax", shapes: [[3, 10]]),
       Case(op: "MaxPool", shapes: [image], attributes: ["kernel_shape": .ints([3, 2]), "strides": .ints([2, 2]), "pads": .ints([1, 0, 0, 1])]),
@@ -147,6 +149,8 @@ import Testing
       Case(op: "Identity", shapes: [image]),
       Case(op: "MatMul", shapes: [[2, 3, 4], [2, 4, 5]]), Case(op: "MatMul", shapes: [[2, 3, 4]], constants: [[4, 5]]),
       Case(op: "MatMul", shapes: [[3, 4]], constants: [[4, 5]]),
+      Case(op: "MatMul", shapes: [[2, 3, 4], [4]], fast: false), Case(op: "MatMul", shapes: [[4], [2, 4, 5]], fast: false),
+      Case(op: "MatMul", shapes: [[2, 3, 4]], constants: [[4]], fast: false),
       Case(op: "Gemm", shapes: [[3, 4]], constants: [[5, 4], [5]], attributes: ["transB": .int(1)]),
       Case(op: "Gemm", shapes: [[3, 4]], constants: [[4, 5], [1, 5]], attributes: ["alpha": .float(0.5), "beta": .float(2)]),
       Case(op: "Gemm", shapes: [[4, 3]], constants: [[4, 5], [3, 5]], attributes: ["transA": .int(1)], fast: false),

@@ -34,15 +34,19 @@ struct ConvTransposeOperator: Operator {
 
     func reach(_ axis: Int) -> Int { (window.kernel[axis] - 1) * window.dilations[axis] + 1 }
 
-    /// Begins, then ends.
-    func padding(_ sizes: [Int], _ node: Node) throws -> [Int] {
-      guard let wanted else { return window.padding(sizes) }
+    /// What is cut, begins then ends, and what is added at the ends.
+    func margins(_ sizes: [Int], _ node: Node) throws -> (padding: [Int], extra: [Int]) {
+      guard let wanted else { return (window.padding(sizes), extra) }
       let totals = sizes.indices.map { (sizes[$0] - 1) * window.strides[$0] + reach($0) + extra[$0] - wanted[$0] }
-      guard totals.allSatisfy({ $0 >= 0 }) else {
-        throw node.failure(.unsupported, "a result of \(wanted) from \(sizes)", argument: "output_shape", expected: "no more than the windows reach")
+      // Windows smaller than their stride end before the last of the positions that belong to them.
+      guard totals.indices.allSatisfy({ extra[$0] - totals[$0] < max(window.strides[$0], window.dilations[$0]) || totals[$0] >= 0 }) else {
+        throw node.failure(
+          .unsupported, "a result of \(wanted) from \(sizes)", argument: "output_shape",
+          expected: "less than a stride more than the windows reach")
       }
-      let small = totals.map { $0 / 2 }, large = totals.map { $0 - $0 / 2 }
-      return cutsEnd ? small + large : large + small
+      let cut = totals.map { max($0, 0) }
+      let small = cut.map { $0 / 2 }, large = cut.map { $0 - $0 / 2 }
+      return (cutsEnd ? small + large : large + small, totals.indices.map { extra[$0] + max(-totals[$0], 0) })
     }
   }
 
@@ -66,9 +70,9 @@ struct ConvTransposeOperator: Operator {
     guard known.count == sizes.count else {
       return [ValueType(x.dtype, [shape[0], .fixed(outputs)] + sizes.indices.map { .symbol("\(node.name)_\($0)") })]
     }
-    let pads = try geometry.padding(known, node), axes = known.count
+    let (pads, extra) = try geometry.margins(known, node), axes = known.count
     let result = known.indices.map { axis in
-      (known[axis] - 1) * geometry.window.strides[axis] + geometry.reach(axis) + geometry.extra[axis] - pads[axis] - pads[axis + axes]
+      (known[axis] - 1) * geometry.window.strides[axis] + geometry.reach(axis) + extra[axis] - pads[axis] - pads[axis + axes]
     }
     guard result.allSatisfy({ $0 > 0 }) else { throw node.failure(.shape, "pads \(pads) leave nothing of \(shape)") }
     return [ValueType(x.dtype, [shape[0], .fixed(outputs)] + result.map { .fixed($0) })]
@@ -86,9 +90,10 @@ struct ConvTransposeOperator: Operator {
     let x = try inputs.required(0, node), weight = try inputs.required(1, node)
     let sizes = Array(x.shape.dimensions.dropFirst(2))
     let geometry = try Geometry(node, kernel: Array(weight.shape.dimensions.dropFirst(2)), sizes: sizes)
+    let (padding, extra) = try geometry.margins(sizes, node)
     return [try x.convTranspose(
-      weight: weight, bias: inputs.optional(2), strides: geometry.window.strides, padding: geometry.padding(sizes, node),
-      outputPadding: geometry.extra, dilations: geometry.window.dilations, groups: node.int("group", default: 1))]
+      weight: weight, bias: inputs.optional(2), strides: geometry.window.strides, padding: padding, outputPadding: extra,
+      dilations: geometry.window.dilations, groups: node.int("group", default: 1))]
   }
 
   func macs(_ node: Node, _ inputs: [ValueType?], _ outputs: [ValueType], weights: [Int?]) throws -> Int {

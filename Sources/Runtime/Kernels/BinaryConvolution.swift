@@ -52,7 +52,9 @@ package struct BinaryConvolution: LayerKernel {
       let words = try SparseLayers.blank(Int(pare_binary_words(layer)), of: UInt32.self)
       let sums = try SparseLayers.blank(Int(pare_binary_sums(layer)), of: Int32.self)
       let signs = try (weights.signs.converted(to: .f32) * 2 - 1).contiguous()
-      pare_binary_pack(layer, signs.pointer(Float.self), words.array(of: UInt32.self), sums.array(of: Int32.self))
+      withExtendedLifetime(signs) {
+        pare_binary_pack(layer, signs.pointer(Float.self), words.array(of: UInt32.self), sums.array(of: Int32.self))
+      }
       let scales = try weights.scales.values(as: Float.self)
       let factors = (0..<task.outputs).map { (task.factor?[$0] ?? 1) * scales[scales.count == 1 ? 0 : $0] }
       return [words, sums, try SparseLayers.storage(factors), try SparseLayers.storage(task.bias)]

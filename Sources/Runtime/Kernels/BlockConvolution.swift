@@ -27,7 +27,7 @@ package struct BlockConvolution: LayerKernel {
     else { return nil }
     var layer = pare_block_layer(geometry)
     pare_block_plan(&layer, Int32(clamping: task.threads))
-    let stored = Int(pare_block_pack(&layer, dense.pointer(Float.self), nil, nil, nil))
+    let stored = withExtendedLifetime(dense) { Int(pare_block_pack(&layer, dense.pointer(Float.self), nil, nil, nil)) }
     let outputs = Int(layer.outputs), possible = dense.count / outputs * ((outputs + 15) / 16)
     blockDensity = Double(stored) / Double(max(possible, 1))
     // Few blocks for each tile: turning sums into planes would cost more than computing them.
@@ -51,7 +51,9 @@ package struct BlockConvolution: LayerKernel {
   }
 
   package func prepare(_ task: LayerTask) throws -> [Storage] {
-    let dense = try SparseLayers.weights(task).pointer(Float.self)
+    let weights = try SparseLayers.weights(task)
+    defer { withExtendedLifetime(weights) {} }
+    let dense = weights.pointer(Float.self)
     let bias = try SparseLayers.storage(task.bias)
     return try withUnsafePointer(to: layer) { layer in
       let count = Int(pare_block_pack(layer, dense, nil, nil, nil))

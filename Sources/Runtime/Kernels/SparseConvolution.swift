@@ -38,8 +38,9 @@ package struct SparseConvolution: LayerKernel {
   }
 
   package func prepare(_ task: LayerTask) throws -> [Storage] {
-    try packed(SparseLayers.weights(task).pointer(UInt32.self), ignoring: 0x8000_0000, layer)
-      + [SparseLayers.storage(task.bias)]
+    let dense = try SparseLayers.weights(task)
+    defer { withExtendedLifetime(dense) {} }
+    return try packed(dense.pointer(UInt32.self), ignoring: 0x8000_0000, layer) + [SparseLayers.storage(task.bias)]
   }
 
   package func run(_ buffers: LayerBuffers) {

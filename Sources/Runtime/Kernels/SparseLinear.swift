@@ -30,7 +30,9 @@ package struct SparseLinear: LayerKernel {
   }
 
   package func prepare(_ task: LayerTask) throws -> [Storage] {
-    let weights = try SparseLayers.rows(task).pointer(Float.self)
+    let dense = try SparseLayers.rows(task)
+    defer { withExtendedLifetime(dense) {} }
+    let weights = dense.pointer(Float.self)
     let steps = pare_sparse_linear_pack(weights, Int64(outputs), Int64(inner), nil, nil, nil, nil)
     guard steps >= 0 else { throw PareError(.limit, task.name, expected: "memory to pack its weights") }
     let blocks = (outputs + 15) / 16

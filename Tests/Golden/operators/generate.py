@@ -359,6 +359,15 @@ case("integer product", "MatMulInteger", [rng.integers(0, 256, (3, 4)).astype(np
 case("integer convolution", "ConvInteger", [rng.integers(0, 256, (1, 2, 5, 5)).astype(np.uint8), rng.integers(0, 256, (3, 2, 3, 3)).astype(np.uint8), np.array(7, np.uint8)], pads=[1, 1, 1, 1])
 case("mel", "MelWeightMatrix", [np.array(5, np.int64), np.array(32, np.int64), np.array(8000, np.int64), np.array(20, np.float32), np.array(3800, np.float32)], constants=(0, 1, 2, 3, 4))
 
+# Nothing to reduce along: squares, logarithms and absolute values are still taken
+case("reducesumsquare nothing", "ReduceSumSquare", [f(2, 3)], opset=18, noop_with_empty_axes=1)
+case("reducelogsum nothing", "ReduceLogSum", [np.abs(f(2, 3)) + np.float32(0.5)], opset=18, noop_with_empty_axes=1)
+case("reducel1 nothing", "ReduceL1", [f(2, 3)], opset=18, noop_with_empty_axes=1)
+
+# Windows smaller than their stride
+case("conv transpose same, window below stride", "ConvTranspose", [f(1, 1, 3, 2), f(1, 2, 1, 2), f(2)], strides=[2, 3], auto_pad="SAME_UPPER")
+case("conv transpose output shape, window below stride", "ConvTranspose", [f(1, 1, 4), f(1, 1, 1), f(1)], strides=[2], output_shape=[8])
+
 path = os.path.join(os.path.dirname(__file__), "cases.json")
 with open(path, "w") as file:
     file.write("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")

@@ -39,7 +39,9 @@ extension ReduceOperator {
   func forward(_ node: Node, _ inputs: [Tensor?], _ context: inout ExecutionContext) throws -> [Tensor] {
     let x = try inputs.required(0, node)
     let gone = try reduced(node, integers("axes", input: 1, node, inputs), rank: x.rank)
-    return [try gone.isEmpty && x.rank > 0 ? x : reduce(x, gone, keeps: node.flag("keepdims", default: true))]
+    // Nothing to reduce along: what else the operator does (squares, logarithms) is still done, as along an axis of one.
+    guard !gone.isEmpty || x.rank == 0 else { return [try reduce(x.unsqueezed(x.rank), [x.rank], keeps: false)] }
+    return [try reduce(x, gone, keeps: node.flag("keepdims", default: true))]
   }
 
   func channels(_ node: Node, _ flow: inout ChannelFlow) throws {
