@@ -222,7 +222,8 @@ public final class ScriptEnvironment {
       return "did you mean " + names.filter { $0.key == key }.map(\.name).sorted().prefix(2).joined(separator: " or ") + "?"
     }
     let own = (try? state.globals.fields.map(\.key)) ?? [], shared = (try? globals.table.fields.map(\.key)) ?? []
-    return Suggestion.didYouMean(name, among: Set(own + shared))
+    // One letter for another is no slip: `x` was not made yet.
+    return Suggestion.didYouMean(name, among: Set(own + shared).filter { $0 != "_" && $0.count + name.count > 2 })
   }
 
   static func write(_ text: String) {
