@@ -41,3 +41,5 @@ mkdir -p folder.onnx; fails compress net.onnx --recipe half.lua --data digits --
 status=0; "$PARE" inspect net.onnx > /dev/full 2> err || status=$?; [ $status = 1 ]; grep -q "standard output" err
 # a byte order mark is no part of a script
 printf '\357\273\277print(6)' > s.lua; [ "$("$PARE" s.lua)" = 6 ]
+# a name of one letter is not another one misspelled
+"$PARE" -e 'y = 1 x.z = 1' 2> err || true; grep -q "nil value" err; if grep -q "did you mean" err; then false; fi
