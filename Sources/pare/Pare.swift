@@ -46,7 +46,7 @@ struct Pare: ParsableCommand {
     return ["run"] + arguments
   }
 
-  private static var commandNames: [String] { configuration.subcommands.compactMap(\.configuration.commandName) }
+  private static var commandNames: [String] { configuration.subcommands.compactMap { $0.configuration.commandName } }
   private static func isCommand(_ word: String) -> Bool { word == "help" || commandNames.contains(word) }
 
   /// - Throws: `ValidationError` with the nearest command, where the first word is a command that there is not.

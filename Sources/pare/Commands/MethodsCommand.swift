@@ -17,7 +17,7 @@ struct MethodsCommand: ParsableCommand {
     defer { withExtendedLifetime(environment) {} }
     let all = Registry.shared.list()
     var chosen = all.filter { name == nil || $0.name == name || "\($0.kind).\($0.name)" == name }
-    let kind = chosen.isEmpty ? name.flatMap(ExtensionKind.init) : nil
+    let kind = chosen.isEmpty ? name.flatMap(ExtensionKind.init(rawValue:)) : nil
     if let kind { chosen = all.filter { $0.kind == kind } }
     if let name, chosen.isEmpty {
       let known = all.map(\.name) + all.map { "\($0.kind).\($0.name)" } + ExtensionKind.allCases.map(\.rawValue)
