@@ -1,4 +1,3 @@
-import Glibc
 import Graph
 import OrderedCollections
 import Support
@@ -67,13 +66,10 @@ public enum ModelFile {
 
   /// Says before long work whether `path` can be written: a known extension, in a folder that is there.
   ///
-  /// - Throws: `PareError.argument` for another extension, `.io` for a folder that is missing or not writable.
+  /// - Throws: `PareError.argument` for another extension, and what `AtomicFile.check` throws.
   public static func checkWritable(_ path: String) throws {
     _ = try format(of: path)
-    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
-    guard access(folder, W_OK) == 0 else {
-      throw PareError(.io, "cannot write '\(path)': \(String(cString: strerror(errno)))", file: path)
-    }
+    try AtomicFile.check(path)
   }
 
   private static func foreign(_ option: String, _ format: String, _ home: String, _ path: String) -> PareError {

@@ -199,8 +199,11 @@ package final class LuaState {
     pare_push_traceback(stack)
     let traceback = text(at: -1) ?? ""
     pare_pop(stack, 1)
-    var message = pare_tostring(stack, -1) == LUA_OK ? text(at: -1) ?? "" : "one that cannot be shown"
+    var words = pare_tostring(stack, -1) == LUA_OK ? text(at: -1) ?? "" : nil
     pare_pop(stack, 1)
+    // Ctrl-C may come while the words are looked for: the fields are still there.
+    if words == nil, pare_is_error(stack, -1) { words = "\(errorFields(at: -1))" }
+    var message = words ?? "an error that cannot be shown"
     // A table without words of its own says nothing but its address.
     if lua_type(stack, -1) == LUA_TTABLE, !pare_is_error(stack, -1) { message = "(error object: \(message))" }
     let isText = lua_type(stack, -1) == LUA_TSTRING

@@ -26,7 +26,7 @@ package enum LuaValue: Sendable {
     case .string: "string"
     case .table: "table"
     case .function: "function"
-    case .object: "userdata"
+    case .object(let object): (try? object.typeName()) ?? "userdata"
     case .other: "thread"
     }
   }

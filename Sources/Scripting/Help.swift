@@ -40,6 +40,7 @@ enum Help {
   /// Help for a name: a bound function, a namespace, `kind.entry`, or an entry of any kind.
   static func text(named name: String, _ environment: ScriptEnvironment) throws -> String {
     let name = name.trimmingPrefix { $0 == " " }.description
+    if name.isEmpty { return overview(environment) }
     if let function = environment.declarations[name] { return text(of: function, environment) }
     if name.hasPrefix("method."), let registration = Registry.shared.lookUp(.method, String(name.dropFirst(7))) {
       return text(of: registration)
@@ -109,7 +110,7 @@ enum Help {
 
   static func text(of function: Function, _ environment: ScriptEnvironment) -> String {
     var lines = [function.usage, "  " + function.summary]
-    lines += parameters(function.positional.filter { !$0.doc.isEmpty }) + parameters(function.options)
+    lines += parameters(function.positional.filter { !$0.doc.isEmpty } + function.options)
     if !function.example.isEmpty { lines.append("  example: " + function.example) }
     return lines.joined(separator: "\n")
   }

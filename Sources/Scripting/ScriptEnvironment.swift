@@ -162,7 +162,10 @@ public final class ScriptEnvironment {
       let values = try state.call(state.load(ScriptFile.read(path), name: "@" + path))
       return try CompressionTypes.recipe(values.first ?? .null)
     } catch let error as LuaError {
-      throw error.pareError ?? PareError(.format, error.message, file: path)
+      guard var found = error.pareError else { throw PareError(.format, error.message, file: path) }
+      // Of a place, a description names the file alone.
+      if found.file == path, let line = found.line { found.message = "\(path):\(line): \(found.message)" }
+      throw found
     } catch let error as PareError {
       throw error.located(file: path)
     }
@@ -219,7 +222,8 @@ public final class ScriptEnvironment {
       return "did you mean " + names.filter { $0.key == key }.map(\.name).sorted().prefix(2).joined(separator: " or ") + "?"
     }
     let own = (try? state.globals.fields.map(\.key)) ?? [], shared = (try? globals.table.fields.map(\.key)) ?? []
-    return Suggestion.didYouMean(name, among: Set(own + shared))
+    // One letter for another is no slip: `x` was not made yet.
+    return Suggestion.didYouMean(name, among: Set(own + shared).filter { $0 != "_" && $0.count + name.count > 2 })
   }
 
   static func write(_ text: String) {
@@ -281,6 +285,8 @@ enum ScriptFile {
       if count == 0 { break }
       bytes += block[..<count]
     }
+    // Editors of Windows begin a file with a byte order mark.
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
     // A first line that starts with # is for the shell.
     var text = String(decoding: bytes, as: UTF8.self)
     if text.hasPrefix("#") { text = "--" + text }

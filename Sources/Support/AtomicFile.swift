@@ -12,6 +12,19 @@ public enum AtomicFile {
   /// Writes the UTF-8 bytes of `text` to `path`.
   public static func write(_ text: String, to path: String) throws { try write(Array(text.utf8), to: path) }
 
+  /// Says before long work whether `path` can be written: its folder is there and takes files, and it is no folder itself.
+  ///
+  /// - Throws: `PareError.io` naming the path and the system's reason.
+  public static func check(_ path: String) throws {
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    guard access(folder, W_OK) == 0 else { throw failure("cannot write", path) }
+    var status = stat()
+    guard stat(path, &status) != 0 || status.st_mode & S_IFMT != S_IFDIR else {
+      errno = EISDIR
+      throw failure("cannot write", path)
+    }
+  }
+
   /// Bytes written between two looks at whether to stop.
   private static let stretch = 1 << 24
 

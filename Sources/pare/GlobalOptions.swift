@@ -32,6 +32,17 @@ struct GlobalOptions: ParsableArguments {
     ["--threads", "--plugin", "--memory", "--instructions"].contains(option)
   }
 
+  private static let names = ["--threads", "--plugin", "--no-plugins", "--sandbox", "--memory", "--instructions", "--quiet"]
+
+  /// Whether every command takes this option, given as `--x` or `--x=value`.
+  static func isKnown(_ option: String) -> Bool { names.contains(String(option.prefix { $0 != "=" })) }
+
+  /// The error for a word before a script that is no option.
+  static func unknown(_ option: String) -> ValidationError {
+    let nearest = Suggestion.didYouMean(String(option.prefix { $0 != "=" }), among: names)
+    return ValidationError("Unknown option '\(option)'" + (nearest.map { "; \($0)" } ?? ""))
+  }
+
   mutating func validate() throws {
     if let threads, !(1...256).contains(threads) {
       throw ValidationError("--threads: expected 1 to 256, got \(threads)")

@@ -10,10 +10,15 @@ struct Main {
     PipedOutput.gather()
     let arguments = Pare.rewritten(Array(CommandLine.arguments.dropFirst()))
     do {
+      try Pare.checkCommand(arguments)
       var command = try Pare.parseAsRoot(arguments)
       try command.run()
     } catch {
       exit(report(error))
+    }
+    if PipedOutput.hasFailed() {
+      Console.error("standard output cannot be written: what was printed is not complete")
+      exit(1)
     }
   }
 

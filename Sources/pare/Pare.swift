@@ -35,11 +35,26 @@ struct Pare: ParsableCommand {
       if argument == "-e" || argument == "-" || argument.hasSuffix(".lua") || argument.contains("/") {
         return ["run"] + arguments
       }
-      guard argument.hasPrefix("-") else { return Array(arguments[index...] + arguments[..<index]) }
+      guard argument.hasPrefix("-") else {
+        // `pare --thread 2 inspect net.onnx`: the option is at fault, not the word after it.
+        let isMisspelled = !isCommand(argument) && arguments[..<index].contains { $0.hasPrefix("-") && !GlobalOptions.isKnown($0) }
+        return isMisspelled ? ["run"] + arguments : Array(arguments[index...] + arguments[..<index])
+      }
       if ["-h", "--help", "--version"].contains(argument) { return arguments }
       index += GlobalOptions.takesValue(argument) ? 2 : 1
     }
     return ["run"] + arguments
+  }
+
+  private static var commandNames: [String] { configuration.subcommands.compactMap { $0.configuration.commandName } }
+  private static func isCommand(_ word: String) -> Bool { word == "help" || commandNames.contains(word) }
+
+  /// - Throws: `ValidationError` with the nearest command, where the first word is a command that there is not.
+  static func checkCommand(_ arguments: [String]) throws {
+    guard let word = arguments.first, !word.hasPrefix("-"), !isCommand(word) else { return }
+    let known = commandNames.filter { $0 != "run" }
+    throw ValidationError(
+      "There is no command '\(word)'" + (Suggestion.didYouMean(word, among: known).map { "; \($0)" } ?? "; a script ends in .lua or holds a /"))
   }
 }
 

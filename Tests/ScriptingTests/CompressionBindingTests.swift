@@ -134,6 +134,7 @@ extension ScriptingTests {
       }
       _ = try environment.evaluate("help(); help(prune); help(tensor.zeros); help(tensor); help(print); help(tensor{1}); help(5)")
       #expect(throws: (any Error).self) { try environment.evaluate("help 'tensor.zeross'") }
+      _ = try environment.evaluate("help ''")
     }
 
     @Test func completion() throws {
@@ -150,6 +151,14 @@ extension ScriptingTests {
       #expect(environment.completions(of: "prune{criterion={\"magn") == ["magnitude"])
       #expect(environment.completions(of: "x = data.load(\"dig") == ["digits"])
       #expect(environment.completions(of: "nothing.at.all").isEmpty)
+      _ = try environment.evaluate("d = data.load('digits')")
+      #expect(environment.completions(of: "d.test:eval") == ["evaluate"])
+      #expect(environment.completions(of: "d.name:eval").isEmpty)
+      #expect(environment.completions(of: "compress(m, {prune{schedule={\"cubic\", expo") == ["exponent="])
+      #expect(environment.completions(of: "prune{schedule={\"cubic\", exponent=2}, crit") == ["criterion="])
+      #expect(environment.completions(of: "? criterion.magn") == ["criterion.magnitude"])
+      #expect(environment.completions(of: "?tensor.zer") == ["tensor.zeros"])
+      #expect(environment.completions(of: "? critn").isEmpty)
       #expect(environment.completions(of: "(((").isEmpty == false)
     }
 

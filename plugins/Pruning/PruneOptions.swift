@@ -110,7 +110,8 @@ struct PruneOptions: Sendable {
       default:
         throw PareError(
           .argument, "prune: the amount of layer '\(name)'", argument: field.name,
-          expected: "sparsity in 0..<1, threshold, or percentile in 0...100", got: "\(field.name)=\(number)", layer: name)
+          expected: "sparsity in 0..<1, threshold, or percentile in 0...100", got: "\(field.name)=\(number)",
+          suggestion: Suggestion.didYouMean(field.name, among: ["sparsity", "threshold", "percentile"]), layer: name)
       }
     }
     return result

@@ -63,7 +63,8 @@ public struct LayerSearch: FrontMethod {
       guard Self.known.dropFirst().contains(name), let limit = value.asNumber, limit > 0 else {
         throw PareError(
           .argument, "search: the budget '\(name)'", argument: "budget",
-          expected: "a number above 0 for bytes, macs, parameters or latency_ms", got: value.brief)
+          expected: "a number above 0 for bytes, macs, parameters or latency_ms", got: value.brief,
+          suggestion: Suggestion.didYouMean(name, among: Self.known.dropFirst()))
       }
       budget[name] = limit
     }

@@ -18,6 +18,8 @@ static inline void pare_gather_output(void) {
   static char buffer[1 << 16];  // without one of the caller's, glibc keeps to its own size
   setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
 }
+/// Not 0 when something that was printed went nowhere: a full disk, a closed descriptor.
+static inline int pare_output_failed(void) { return fflush(stdout) != 0 || ferror(stdout); }
 static inline void pare_edit_reader(EditLine *edit, pare_read_function reader) { el_wset(edit, EL_GETCFN, reader); }
 static inline void pare_edit_key(EditLine *edit, const char *name, const char *help, const char *key, pare_key_function run) {
   el_set(edit, EL_ADDFN, name, help, run);

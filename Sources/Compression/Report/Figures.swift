@@ -55,7 +55,11 @@ package enum Figures {
   package static func short(_ value: Double) -> String {
     if value == 0 { return "0" }
     let exponent = Int(floor(log10(abs(value))))
-    if exponent < -3 || exponent > 5 { return fixed(value / pow(10, Double(exponent)), 1) + "e\(exponent)" }
+    if exponent < -3 || exponent > 5 {
+      let mantissa = value / pow(10, Double(exponent))
+      // 9.99e-5 is 1.0e-4 to one decimal.
+      return abs(mantissa) >= 9.95 ? fixed(mantissa / 10, 1) + "e\(exponent + 1)" : fixed(mantissa, 1) + "e\(exponent)"
+    }
     return fixed(value, max(0, 2 - exponent))
   }
 }

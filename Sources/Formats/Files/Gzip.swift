@@ -42,6 +42,7 @@ public enum Gzip {
     var consumed = 0
     try withUnsafeTemporaryAllocation(byteCount: chunk, alignment: 64) { output in
       while true {
+        try Interrupt.check()
         // zlib counts input in 32 bits.
         let available = min(bytes.count - consumed, 1 << 30)
         stream.next_in = bytes.baseAddress.map {

@@ -51,6 +51,7 @@ extension ImageSets {
       let start = labels.count
       images.reserveCapacity(images.count + contents.count / record * pixels)
       for offset in stride(from: 0, to: contents.count, by: record) {
+        if labels.count & 0xFFF == 0 { try Interrupt.check() }
         labels.append(contents[offset + label])
         images += contents[(offset + labelBytes)..<(offset + record)]
       }

@@ -73,7 +73,7 @@ enum DefineFunctions {
       + [ExtensionKind.algorithm, .allocation, .regularizer, .proxy, .representation, .operator].map { kind in
         Function("define." + kind.rawValue, variadic: true, "Swift only") { _ in
           throw PareError(
-            .unsupported, "define.\(kind) is not there: a \(kind) is written in Swift", argument: kind.rawValue,
+            .unsupported, "define.\(kind) is not there: this kind is written in Swift", argument: kind.rawValue,
             suggestion: "plugin.load(\"my_\(kind).swift\")")
         }
       }

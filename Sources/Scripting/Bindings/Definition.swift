@@ -141,6 +141,11 @@ enum Defined {
     guard case .table(let table) = value else {
       throw PareError(.argument, "define: parameters", argument: "parameters", expected: "a table by name", got: value.typeName)
     }
+    if let first = try table.list.first {
+      throw PareError(
+        .argument, "define: parameters have names", argument: "parameters", expected: "p={type=\"number\", default=2}",
+        got: "a \(first.typeName) without a name")
+    }
     let keys = ["type", "default", "min", "max", "choices", "doc", "kind", "optional"]
     return try table.fields.map { name, value in
       guard case .table(let declared) = value else {

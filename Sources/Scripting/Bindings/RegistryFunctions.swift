@@ -77,9 +77,12 @@ extension ScriptEnvironment {
     if path.hasSuffix(".lua") {
       let path = try readable(path)
       let text = try ScriptFile.read(path)
-      let before = Set(definedEntries)
+      // What this file defines, also where it defines it again.
+      let before = definedEntries
+      definedEntries = []
+      defer { definedEntries.formUnion(before) }
       try state.call(state.load(text, name: "@" + path))
-      let entries = definedEntries.filter { !before.contains($0) }.sorted()
+      let entries = definedEntries.sorted()
       luaPlugins.removeAll { $0.path == path }
       luaPlugins.append((path, entries))
       return entries

@@ -151,7 +151,11 @@ struct ScriptedObserver: RangeObserver, Scripted {
     func range() throws -> (low: Double, high: Double) {
       let results = try definition.call("range", [state])
       let what = "range of the observer '\(definition.entry.name)'"
-      return (try Defined.number(results.first ?? .null, what), try Defined.number(results.count > 1 ? results[1] : .null, what))
+      let low = try Defined.number(results.first ?? .null, what), high = try Defined.number(results.count > 1 ? results[1] : .null, what)
+      guard low.isFinite, high.isFinite, low <= high else {
+        throw PareError(.argument, what, expected: "two finite numbers, the lower one first", got: "\(low) and \(high)")
+      }
+      return (low, high)
     }
   }
 }
@@ -292,7 +296,7 @@ struct ScriptedStrategy: SearchStrategy, Scripted {
         let wanted = try value.recorded()
         guard let pick = try choices.firstIndex(where: { try $0.recorded() == wanted }) else {
           throw PareError(
-            .argument, "candidate of the strategy '\(definition.entry.name)'", argument: key,
+            .argument, "candidate of the strategy '\(definition.entry.name)': key '\(key)'", argument: key,
             expected: "one of \(choices.map(\.brief).joined(separator: ", "))", got: value.brief)
         }
         picks[key] = pick

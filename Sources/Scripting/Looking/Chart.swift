@@ -112,7 +112,7 @@ struct BarChart {
 
   func text(columns: Int) -> String {
     let names = bars.map(\.name.count).max() ?? 0
-    let figures = bars.map { Figures.count($0.value) }, room = figures.map(\.count).max() ?? 0
+    let figures = bars.map { Self.figure($0.value) }, room = figures.map(\.count).max() ?? 0
     let width = max(8, columns - names - room - 4)
     let largest = bars.map { abs($0.value) }.filter(\.isFinite).max() ?? 0
     var lines = title.isEmpty ? [] : [title]
@@ -137,11 +137,21 @@ struct BarChart {
     for (index, bar) in bars.enumerated() {
       let y = top + row * Double(index)
       let width = largest > 0 && bar.value.isFinite ? abs(bar.value) / largest * (560 - names) : 0
-      picture.text(bar.name, names - 8, y + 15, .end, color: .ink)
+      // Names of layers differ at their ends.
+      let name = bar.name.count > Self.longestName ? ".." + bar.name.suffix(Self.longestName - 2) : bar.name
+      picture.text(name, names - 8, y + 15, .end, color: .ink)
       picture.rectangle(names, y + 3, max(width, 0.5), row - 6, Picture.Color.series[0])
-      picture.text(Figures.count(bar.value), names + width + 6, y + 15)
+      picture.text(Self.figure(bar.value), names + width + 6, y + 15)
     }
     return picture
+  }
+
+  /// Characters of a name that the left side of a picture has room for.
+  private static let longestName = 27
+
+  /// Whole numbers as counts; shares and scores with the digits that tell them apart.
+  private static func figure(_ value: Double) -> String {
+    abs(value) < 1000 && value != value.rounded() && value.isFinite ? Figures.short(value) : Figures.count(value)
   }
 }
 

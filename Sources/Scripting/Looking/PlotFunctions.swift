@@ -107,19 +107,22 @@ enum PlotFunctions {
     let items = try table.list
     // Records: one line for each field that holds numbers.
     if case .table(let first)? = items.first {
-      let fields = try first.fields.compactMap { field -> String? in
-        switch field.value {
-        case .number, .integer: field.key
-        default: nil
-        }
+      let fields = try first.fields.filter { (try? number($0.value, $0.key)) != nil }.map(\.key)
+      func known(_ name: String, _ argument: String) throws {
+        guard !fields.contains(name) else { return }
+        throw PareError(
+          .argument, "plot: the records have no number '\(name)'", argument: argument, expected: fields.joined(separator: ", "),
+          suggestion: Suggestion.didYouMean(name, among: fields))
       }
+      guard !fields.isEmpty else {
+        throw PareError(
+          .argument, "plot: values", argument: "values", expected: "numbers, or records with numbers by name, {epoch=1, loss=0.5}",
+          got: "a list of tables without such numbers", suggestion: "two lists are one line: plot{x={1, 2}, y={3, 4}}")
+      }
+      if let x { try known(x, "x") }
       let names = y ?? fields.filter { $0 != x }
       return try names.map { name in
-        guard fields.contains(name) else {
-          throw PareError(
-            .argument, "plot: the records have no number '\(name)'", argument: "y", expected: fields.joined(separator: ", "),
-            suggestion: Suggestion.didYouMean(name, among: fields))
-        }
+        try known(name, "y")
         var points: [(x: Double, y: Double)] = []
         for (index, item) in items.enumerated() {
           guard case .table(let record) = item else { continue }

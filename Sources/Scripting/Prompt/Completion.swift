@@ -3,6 +3,7 @@ import Glibc
 import Graph
 import LuaBridge
 import Support
+import Training
 
 /// Completion at the prompt. Tables and metatables are read raw: no metamethod runs.
 struct Completion {
@@ -21,13 +22,15 @@ struct Completion {
     var start = characters.count
     while start > 0, Self.isWord(characters[start - 1]) { start -= 1 }
     let word = String(characters[start...])
-    if before.hasPrefix("?") { return (start, matching(word, helpNames())) }
+    if before.hasPrefix("?") { return helped(characters) }
     if start > 0, characters[start - 1] == "." || characters[start - 1] == ":" {
       let names = members(of: path(characters, endingAt: start - 1), methodsOnly: characters[start - 1] == ":")
       return (start, matching(word, names))
     }
     var names = globals() + Self.keywords
-    if let function = enclosingCall(characters[..<start]) {
+    if let entry = enclosingEntry(characters[..<start]) {
+      names += entry.map { $0.name + "=" }
+    } else if let function = enclosingCall(characters[..<start]) {
       names += parameters(of: function).map { $0.name + "=" }
     }
     return (start, matching(word, names))
@@ -57,6 +60,14 @@ struct Completion {
     }
   }
 
+  /// After `?`: whole names, `criterion.taylor` and `x:sum` included, once a dot or a colon says that one is meant.
+  private func helped(_ characters: [Character]) -> (start: Int, candidates: [String]) {
+    let start = characters.firstIndex { $0 != "?" && $0 != " " } ?? characters.count
+    let word = String(characters[start...])
+    guard word.contains(where: { ".:".contains($0) }) else { return (start, matching(word, helpNames())) }
+    return (start, matching(word, Array(environment.declarations.keys) + Registry.shared.list().map { "\($0.kind).\($0.name)" }))
+  }
+
   private func helpNames() -> [String] {
     environment.declarations.keys.map { String($0.split(separator: ".").first ?? "") }
       + Registry.shared.list().map { "\($0.kind)" } + Registry.shared.list().map(\.name)
@@ -75,17 +86,23 @@ struct Completion {
       var value = try environment.state.globals[key: first]
       if case .null = value { value = try environment.globals.table[key: first] }
       for name in path.dropFirst().prefix(Self.deepest) {
-        guard case .table(let table) = value else { return try members(of: value, name) }
-        value = try table[key: name]
+        if case .table(let table) = value { value = try table[key: name] } else { value = try property(name, of: value) }
       }
       if first == "method", path.count == 1 { return Registry.shared.list(.method).map(\.name) }
       return try members(of: value, methodsOnly: methodsOnly)
     } catch { return [] }
   }
 
-  private func members(of value: LuaValue, _ name: String) throws -> [String] {
-    // `m.parameters.` has names with dots, which need brackets: nothing to offer.
-    []
+  /// What `d.test` and `r.model` are; nil for other properties (`m.parameters.` has names with dots, which need brackets).
+  private func property(_ name: String, of value: LuaValue) throws -> LuaValue {
+    guard case .object(let object) = value else { return .null }
+    if let data = try object.object(as: DatasetHandle.self)?.dataset, ["train", "validation", "test"].contains(name) {
+      return try environment.state.value(object: DataPartHandle(data.train))
+    }
+    if let result = try object.object(as: ResultHandle.self)?.result, name == "model" || name == "baseline" {
+      return try environment.state.value(object: ModelHandle(name == "model" ? result.model : result.baseline))
+    }
+    return .null
   }
 
   private func members(of value: LuaValue, methodsOnly: Bool, depth: Int = 0) throws -> [String] {
@@ -136,6 +153,16 @@ struct Completion {
       }
     }
     return nil
+  }
+
+  /// Inside `criterion={"magnitude", `: the parameters of that entry. Nil elsewhere.
+  private func enclosingEntry(_ characters: ArraySlice<Character>) -> [ParameterSpec]? {
+    let text = String(characters)
+    guard let match = text.firstMatch(of: /(\w+)\s*=\s*\{\s*["'](\w+)["']\s*,[^{}()]*$/),
+      let function = enclosingCall(Array(text[..<match.range.lowerBound])[...]),
+      let kind = parameters(of: function).first(where: { $0.name == match.output.1 })?.kind
+    else { return nil }
+    return Registry.shared.lookUp(kind, String(match.output.2))?.entry.parameters
   }
 
   private func parameters(of name: String) -> [ParameterSpec] {

@@ -8,4 +8,7 @@ package enum PipedOutput {
   package static func gather() {
     if isatty(STDOUT_FILENO) == 0 { pare_gather_output() }
   }
+
+  /// Writes what is still gathered, and says whether anything printed so far did not arrive.
+  package static func hasFailed() -> Bool { pare_output_failed() != 0 }
 }

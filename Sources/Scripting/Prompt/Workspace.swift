@@ -116,10 +116,16 @@ final class Workspace {
 
   // MARK: Lines
 
+  /// Whether a chunk only looks at the session or writes it: there is none where a script runs.
+  private static func isOfThePrompt(_ text: String) -> Bool {
+    let start = text.drop { $0.isWhitespace }
+    return ["who(", "session.save", "session.forget"].contains { start.hasPrefix($0) }
+  }
+
   /// The session as a script: every chunk that ran, expressions printed as the prompt printed them.
   var script: String {
     var text = "-- A session at the prompt of Pare \(pareVersion).\n"
-    for line in lines {
+    for line in lines where !Self.isOfThePrompt(line.text) {
       var body = line.text
       while let last = body.last, last.isWhitespace || (line.isExpression && last == ";") { body.removeLast() }
       if line.isExpression {

@@ -14,7 +14,7 @@ extension Tensor {
   ///   with `createGraph` one of the operations has no second derivative here.
   public func backward(seed: Tensor? = nil, createGraph: Bool = false, retainGraph: Bool = true) throws -> Gradients {
     guard let root = node else {
-      throw PareError(.argument, "[backward] the tensor depends on no tracked leaf", suggestion: "call tracked() on the leaves")
+      throw PareError(.argument, "[backward] the tensor depends on no tracked leaf", suggestion: "call tracked() on the leaves, in Lua x:requires_grad()")
     }
     guard dtype.isFloating else { throw PareError(.dtype, "[backward] \(dtype) has no gradient", expected: "a float", op: "backward") }
     let start: Tensor

@@ -7,7 +7,7 @@ extension Tensor {
     guard a.dtype == b.dtype else {
       throw PareError(
         .dtype, "[\(op())] operands of \(a.dtype) and \(b.dtype)", expected: "one dtype",
-        suggestion: "convert with converted(to:)", op: op())
+        suggestion: "convert with converted(to:), in Lua x:to(\"f32\")", op: op())
     }
     return try Shape.broadcast(a.shape, b.shape, op())
   }

@@ -13,7 +13,7 @@ extension Tensor {
         throw PareError(.dtype, "[concat] tensors 0 and \(i) are \(first.dtype) and \(t.dtype)", expected: "one dtype", op: "concat")
       }
       guard t.rank == first.rank, t.shape.replacing(axis, with: 1) == first.shape.replacing(axis, with: 1) else {
-        throw PareError(.shape, "[concat] shapes \(first.shape) and \(t.shape) differ outside axis \(axis)", op: "concat")
+        throw PareError(.shape, "[concat] shapes \(first.shape) and \(t.shape) differ outside the axis that they are joined along", op: "concat")
       }
       size += t.shape.dims[axis]
     }

@@ -12,7 +12,7 @@ struct ReferenceBackend: Backend {
   static func refusal(_ op: String, _ dtype: DType, expected: String) -> PareError {
     PareError(
       .dtype, "[\(op)] \(dtype) elements are not taken", expected: expected, got: dtype.name,
-      suggestion: "convert with converted(to:)", op: op)
+      suggestion: "convert with converted(to:), in Lua x:to(\"f32\")", op: op)
   }
 
   /// Runs `body` on f32 copies of half-precision operands and converts its result back.

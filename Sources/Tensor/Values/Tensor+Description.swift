@@ -27,14 +27,19 @@ extension Tensor: CustomStringConvertible {
 
   private func number(_ value: Double) -> String {
     if dtype == .bool { return value == 0 ? "false" : "true" }
-    if !value.isFinite { return "\(value)" }
+    if value.isNaN { return "nan" }
+    if value.isInfinite { return "\(value)" }
     if value == value.rounded(), value.magnitude < 1e6 { return "\(Int(value))" }
     // Six significant digits say what a reader compares.
     let exponent = Int(Double.floor10(value.magnitude))
     if exponent < -4 || exponent > 6 {
-      let mantissa = value / Double.power(10, Double(exponent))
-      let digits = "\((mantissa * 1e5).rounded() / 1e5)"
-      return (digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits) + "e\(exponent)"
+      // In two steps, as ten to the exponent of the least numbers is 0.
+      let half = exponent / 2
+      let mantissa = value / Double.power(10, Double(half)) / Double.power(10, Double(exponent - half))
+      // The logarithm may be a hair too small, and rounding may add a digit: both make ten of it.
+      let rounded = (mantissa * 1e5).rounded() / 1e5, carry = rounded.magnitude >= 10 ? 1 : 0
+      let digits = "\(carry == 1 ? rounded / 10 : rounded)"
+      return (digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits) + "e\(exponent + carry)"
     }
     let scale = Double.power(10, Double(5 - exponent))
     return "\((value * scale).rounded() / scale)"

@@ -62,7 +62,7 @@ public struct TrainingOptions {
   /// One epoch of sgd with cross-entropy; each option can be set afterwards.
   public init() {}
 
-  /// - Throws: `PareError.argument`, `.notFound` or `.unsupported` naming the option.
+  /// - Throws: `PareError.argument`, `.notFound` or `.unsupported` naming the option, `.io` for a checkpoint or a log that could not be written.
   func check() throws {
     func require(_ holds: Bool, _ argument: String, _ expected: String, _ got: Any) throws {
       if !holds { throw PareError(.argument, "train", argument: argument, expected: expected, got: "\(got)") }
@@ -71,6 +71,7 @@ public struct TrainingOptions {
     try require(batch > 0, "batch", "at least 1", batch)
     try require(warmup >= 0 && warmup <= Double(epochs), "warmup", "0 to \(epochs) epochs", warmup)
     if let clip { try require(clip > 0, "clip", "above 0", clip) }
+    for path in [checkpoint, log] { if let path { try AtomicFile.check(path) } }
     if let checkpointSteps { try require(checkpointSteps > 0, "checkpoint_steps", "at least 1", checkpointSteps) }
     try require(accumulate > 0, "accumulate", "at least 1", accumulate)
     if let ema { try require(ema > 0 && ema < 1, "ema", "above 0, below 1", ema) }

@@ -30,6 +30,7 @@ struct CompressCommand: ParsableCommand {
     let loaded = try ModelFile.load(model)
     // What cannot be written is said before the work, not after it.
     try ModelFile.checkWritable(output)
+    if let report { try AtomicFile.check(report) }
     let steps = try environment.recipe(file: recipe)
     let loadedData = try data.load(for: loaded)
     let result = try RunLog(isOpen: !self.options.sandbox).recording(

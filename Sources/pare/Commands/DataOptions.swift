@@ -9,6 +9,10 @@ struct DataOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Its folder (default: $PARE_DATA/NAME).", valueName: "dir")) var dataDir: String?
   @Option(help: ArgumentHelp("default, none, or means/deviations per channel: M,M,M/S,S,S.", valueName: "how")) var normalize: String?
 
+  func validate() throws {
+    do { _ = try normalization() } catch let error as PareError { throw ValidationError("\(error)") }
+  }
+
   /// Loads the data set; normalization: as given, else as `model` stores it, else the data set's own.
   func load(for model: Model) throws -> Dataset {
     var options = DatasetOptions()

@@ -25,6 +25,7 @@ struct EvalCommand: ParsableCommand {
   func run() throws {
     let environment = try options.start()
     defer { withExtendedLifetime(environment) {} }
+    let measured = try metricFunction()
     let loaded = try ModelFile.load(model)
     let set = try data.load(for: loaded)
     let part =
@@ -38,7 +39,7 @@ struct EvalCommand: ParsableCommand {
     }
     let session = try Session(loaded, threads: Compute.threads, shapes: [input.name: [256] + set.inputShape])
     let result = try evaluate(
-      loaded, on: part, metric: try metricFunction(), batch: 256, title: "eval", run: { try session($0) })
+      loaded, on: part, metric: measured, batch: 256, title: "eval", run: { try session($0) })
     if json {
       try JSON.print(
         Report(
@@ -55,6 +56,12 @@ struct EvalCommand: ParsableCommand {
   /// The registered metric by that name; accuracy is what `evaluate` counts by itself.
   private func metricFunction() throws -> ((Tensor, Tensor) throws -> Double)? {
     guard metric != "accuracy" else { return nil }
+    let known = ["accuracy"] + Registry.shared.list(.metric).map(\.name)
+    guard known.contains(metric) else {
+      throw PareError(
+        .notFound, "no metric is called '\(metric)'", argument: "metric", expected: known.joined(separator: ", "),
+        suggestion: Suggestion.didYouMean(metric, among: known))
+    }
     let found = try Registry.shared.make(.metric, metric, as: (any Metric).self)
     return { try found.value(outputs: $0, labels: $1) }
   }

@@ -54,6 +54,11 @@ struct InferCommand: ParsableCommand {
       if let equals = input.firstIndex(of: "="), names.contains(String(input[..<equals])) {
         name = String(input[..<equals])
         path = String(input[input.index(after: equals)...])
+      } else if names.count == 1, let equals = input.firstIndex(of: "="), access(input, F_OK) != 0 {
+        let other = String(input[..<equals])
+        throw PareError(
+          .notFound, "the model has no input '\(other)'", argument: "input", expected: names[0], got: other,
+          suggestion: Suggestion.didYouMean(other, among: names))
       } else if names.count == 1 {
         (name, path) = (names[0], input)
       } else {

@@ -8,7 +8,7 @@ struct MethodsCommand: ParsableCommand {
     commandName: "methods", abstract: "Lists methods, criteria, schedules, ...; with a name, all about one.",
     discussion: "Example: pare methods prune")
 
-  @Argument(help: "The name of an entry: prune, magnitude, criterion.magnitude.") var name: String?
+  @Argument(help: "The name of an entry: prune, magnitude, criterion.magnitude; or a kind: criterion.") var name: String?
   @Flag(help: "Prints one JSON document.") var json = false
   @OptionGroup var options: GlobalOptions
 
@@ -16,14 +16,17 @@ struct MethodsCommand: ParsableCommand {
     let environment = try options.start()
     defer { withExtendedLifetime(environment) {} }
     let all = Registry.shared.list()
-    let chosen = all.filter { name == nil || $0.name == name || "\($0.kind).\($0.name)" == name }
+    var chosen = all.filter { name == nil || $0.name == name || "\($0.kind).\($0.name)" == name }
+    let kind = chosen.isEmpty ? name.flatMap(ExtensionKind.init(rawValue:)) : nil
+    if let kind { chosen = all.filter { $0.kind == kind } }
     if let name, chosen.isEmpty {
+      let known = all.map(\.name) + all.map { "\($0.kind).\($0.name)" } + ExtensionKind.allCases.map(\.rawValue)
       throw PareError(
-        .notFound, "there is no entry '\(name)'", argument: "name", got: name,
-        suggestion: Suggestion.didYouMean(name, among: all.map(\.name)) ?? "see pare methods")
+        .notFound, kind == nil ? "there is no entry '\(name)'" : "no \(name) is registered", argument: "name",
+        suggestion: kind == nil ? Suggestion.didYouMean(name, among: known) ?? "see pare methods" : nil)
     }
     if json { return try JSON.print(chosen.map(Row.init)) }
-    if name == nil {
+    if name == nil || kind != nil {
       var table = Table(["kind", "name", "family", "summary", "source"], numeric: [])
       for one in chosen {
         table.add([one.kind.rawValue, one.name, one.family ?? "", one.entry.summary, one.entry.reference])

@@ -15,6 +15,13 @@ struct RunCommand: ParsableCommand {
   @Argument(parsing: .captureForPassthrough, help: "A script (or - for standard input) and its arguments.")
   var script: [String] = []
 
+  func validate() throws {
+    // What is no option of `pare` would be taken for a script of that name.
+    guard chunk == nil, let first = script.first, first != "-", first.hasPrefix("-"), !first.hasSuffix(".lua"), !first.contains("/")
+    else { return }
+    throw GlobalOptions.unknown(first)
+  }
+
   func run() throws {
     let environment = try options.start(arguments: script)
     let status: Int32 =

@@ -5,6 +5,10 @@ import Support
 struct ShapeOption: ParsableArguments {
   @Option(name: .customLong("shape"), help: ArgumentHelp("The shape of an input.", valueName: "name=1x64")) var shapes: [String] = []
 
+  func validate() throws {
+    do { _ = try parsed() } catch let error as PareError { throw ValidationError("\(error)") }
+  }
+
   /// The sizes by input.
   func parsed() throws -> [String: [Int]] {
     var parsed: [String: [Int]] = [:]

@@ -14,6 +14,11 @@ for _, kind in ipairs{"svg", "png"} do
 end
 assert(select(2, size("g.svg")):find("block.conv1")); assert(not pcall(plot, {1, 2}, {path="x.gif"})); assert(not pcall(plot, {"a"})); assert(not pcall(heat, tensor{1, 2})); assert(not pcall(hist, {}))
 plot({0/0, 1/0}); plot({1}); hist({1, 1, 1}); hist({-1e308, 1e308}); bars{}
+-- shares keep their digits, long names their ends; records take values without axes, and say what they lack
+bars({share=0.94, whole=3, [("long."):rep(9) .. "end"]=0.5, none=0/0}, {path="s.svg"}); local drawn = select(2, size("s.svg")); assert(drawn:find("0.940", 1, true) and drawn:find(">3<") and drawn:find("%.%.[%w.]*end<"))
+plot{{epoch=1, loss=tensor{2}:sum()}, {epoch=2, loss=tensor{1}:sum()}}
+local function lacks(text, ...) local ok, e = pcall(plot, ...); assert(not ok and e.code == "argument" and e:find(text, 1, true), tostring(e)) end
+lacks("did you mean 'epoch'", {{epoch=1, loss=2}}, {x="epoc"}); lacks("did you mean 'loss'", {{epoch=1, loss=2}}, {y={"los"}}); lacks("records", {{1, 2}, {3, 4}})
 local text = m:summary(); assert(text:find("\nblock ") and text:find("\n  conv1 ") and text:find("total"))
 local c = correlate(m, {"magnitude", "random", {"magnitude"}}, {data=d}); assert(c.magnitude.magnitude > 0.999 and math.abs(c.magnitude.random) < 0.3)
 

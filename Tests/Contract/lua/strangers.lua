@@ -34,3 +34,11 @@ fails("unsupported", function() return quantizer("other", function(w) local s = 
 -- arithmetic as Lua's, and messages that count from 1 and show the call
 local x = tensor{5, -5}; assert((x // 2):equal(tensor{2, -3}) and (x % 3):equal(tensor{2, 1}) and (7 // tensor{2}):equal(tensor{3}) and (7 % tensor{4}):equal(tensor{3}) and (x % tensor{3, 4}):equal(tensor{2, 3}))
 fails("argument", function() return tensor{{1, 2}}:topk(3) end, "at most"); fails("argument", function() return tensor{{1, 2}}:permute{1, 1} end, "from 1 to 2"); fails("argument", function() return x:cumsum{axis=1} end, "x:cumsum(axis")
+-- slips of those who write plugins; a plugin that is loaded again still has its entries
+fails("argument", function() define.criterion{ name="slip", parameters={"p"}, score=function(l) return l.weight end } end, "p={type=")
+define.observer{ name="turned", start=function() return {} end, update=function(s) return s end, range=function() return 1, 0 end }; fails("argument", function() return quantize{bits=8, observer="turned"}(m, {data=d}) end, "the lower one first")
+define.strategy{ name="lost", start=function() return {} end, ask=function(s) return {nowhere=1}, s end, tell=function(s) return s end }; fails("argument", function() return search{space="filters", strategy="lost", evaluations=2}:front(m, {data=d}) end, "key '")
+define.metric{ name="whole", value=function(outputs) return outputs end }; fails("argument", function() return d.test:evaluate(m, {metric="whole"}) end, "got tensor")
+local file = assert(io.open("again.lua", "w")); file:write('define.metric{ name="again", value=function() return 1 end }'); file:close()
+for _ = 1, 2 do local entries = plugin.load("again.lua"); assert(#entries == 1 and entries[1] == "metric.again") end
+local listed = plugin.list(); assert(listed[#listed].entries[1] == "metric.again")

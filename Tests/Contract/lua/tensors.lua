@@ -4,6 +4,9 @@ local function same(t, expected) for i, v in ipairs(expected) do near(t[i], v, 1
 
 local x = tensor{{1,2},{3,4}}
 same(x.shape, {2,2}); assert(x.dtype == "f32"); assert(#x == 2)
+assert(tostring(tensor({1e300, 1e15, -1e38, 5e-324, 9.999999e-7}, {dtype="f64"})):find("[1e300, 1e15, -1e38, 4.94066e-324, 1e-6]", 1, true))
+local ok, e = pcall(function() return tensor({1}, {dtype="i64"}) + tensor{1} end); assert(not ok and e.code == "dtype" and e:find("x:to(", 1, true), tostring(e))
+assert(tostring(tensor{0/0, 1/0, -1/0}):find("[nan, inf, -inf]", 1, true))
 assert(tensor({1,2}, {dtype="i64"}).dtype == "i64")
 same(tensor.zeros{2,3}.shape, {2,3}); assert(tensor.zeros({2,3}, {dtype="f64"}).dtype == "f64")
 same(tensor.ones{2}:totable(), {1,1}); same(tensor.full({2}, 7):totable(), {7,7})

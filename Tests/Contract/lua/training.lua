@@ -15,6 +15,10 @@ options.resume = "state"; assert(train(net(), d, options):hash() == m:hash())   
 options.seed = 5; refused(function() train(net(), d, options) end, "seed")
 refused(function() train(net(), d, {augment={"flop"}}) end, "augment"); refused(function() train(net(), d, {augment={{"crop", size=2}}}) end, "size")
 refused(function() train(net(), d, {keep_f32={"fd"}, precision="f16"}) end, "keep_f32"); refused(function() train(net(), d, {early_stop={patients=2}}) end, "patients")
+-- files that cannot be written are named before the work
+for _, option in ipairs{"checkpoint", "log"} do
+  local begun; local ok, e = pcall(train, net(), d, {[option]="none/file", callbacks={on_start=function() begun = true end}}); assert(not ok and e.code == "io" and e:find("none/file", 1, true) and not begun)
+end
 local skipped; train(net(), d, {precision="f16", callbacks={on_step=function(t) assert(t.scale > 0); skipped = t.skipped end}}); assert(skipped == 0)
 
 -- file order

@@ -30,9 +30,13 @@ send("while true do end\n"); time.sleep(0.5); os.kill(pid, signal.SIGINT); expec
 send("half a li"); time.sleep(0.2); send("\x03"); expect("> ")       # Ctrl-C drops the line
 send("'b' .. 'c'\n"); expect("\nbc"); expect("> ")
 send("\x1b[A"); expect("'b' .. 'c'"); send("\n"); expect("\nbc"); expect("> ")   # history
+send("?\n"); expect("Methods of compression"); expect("> ")
+for _ in range(2): send("session.save('saved.lua')\n"); expect("> ")
 send("\x04")
 _, status = os.waitpid(pid, 0)
 assert os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0, status
 P
 python3 drive.py "$PARE"
 grep -q "40 + 2" state/pare/history
+# the session as a script runs where there is no prompt
+"$PARE" saved.lua > saved.out; grep -qx 43 saved.out; grep -q 'x = 5' saved.lua; if grep -q 'who()' saved.lua; then false; fi
