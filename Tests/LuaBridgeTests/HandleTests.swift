@@ -92,7 +92,7 @@ extension BridgeTests {
     let state = try makeState()
     let results = try state.run(#"return 1, 1.5, "\0a\xff", true, nil, {1, 2, x = {}}, print, cell(1), coroutine.create(print)"#)
     #expect(results.map(\.typeName) == [
-      "number", "number", "string", "boolean", "nil", "table", "function", "userdata", "thread",
+      "number", "number", "string", "boolean", "nil", "table", "function", "cell", "thread",
     ])
     let identity = try state.load("return ...", name: "=id")
     for value in results { #expect(try state.call(identity, [value]).map(\.typeName) == [value.typeName]) }

@@ -8,6 +8,12 @@ package enum TestFiles {
       .appendingPathComponent("Golden").appendingPathComponent(name).path
   }
 
+  /// The path of a network of `scripts/zoo` that was trained: Tests/Models/NAME.pare.
+  package static func trained(_ name: String) -> String {
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("Models").appendingPathComponent("\(name).pare").path
+  }
+
   /// Calls `body` with the path of a new folder, which is removed afterwards.
   package static func withFolder<R>(_ body: (String) throws -> R) throws -> R {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("pare-\(UUID().uuidString)")

@@ -3,6 +3,7 @@ import Formats
 import Graph
 import Support
 import Tensor
+import TestSupport
 import Testing
 import Training
 
@@ -86,6 +87,17 @@ private let environment = ProcessInfo.processInfo.environment
     #expect(result.samples == 10_000)
     #expect(abs(result.accuracy - 0.8919) <= 0.0002)
     #expect(abs(result.loss - 0.3243083953857422) < 1e-4)
+  }
+
+  /// The networks of `scripts/zoo`, with the accuracies of `docs/results/zoo.md`.
+  @Test(.enabled(if: environment["PARE_DATA"] != nil, "needs PARE_DATA (mnist, fashion-mnist, cifar10)"),
+        arguments: [("lenet300", "mnist", 0.9912), ("lenet5", "mnist", 0.9937), ("fashion", "fashion-mnist", 0.9241),
+                    ("resnet20", "cifar10", 0.8926), ("vgg11", "cifar10", 0.8883)])
+  func trainedFilesReachTheirAccuracy(name: String, data: String, accuracy: Double) throws {
+    let model = try ModelFile.load(TestFiles.trained(name))
+    let result = try evaluate(model, on: Dataset.load(data).test)
+    #expect(result.samples == 10_000)
+    #expect(abs(result.accuracy - accuracy) <= 0.0003)
   }
 
   @Test(.enabled(if: environment["PARE_DATA"] != nil, "needs PARE_DATA (mnist, fashion-mnist)"),

@@ -25,19 +25,20 @@ struct ConvTransposeOperator: Operator {
         throw node.failure(.argument, "attribute 'output_shape'", argument: "output_shape", expected: "\(kernel.count) sizes", got: "\(given)")
       }
       if wanted == nil, auto.hasPrefix("SAME") {
-        let strides = window.strides
-        wanted = sizes.enumerated().compactMap { axis, size in size.map { $0 * strides[axis] } }
+        let window = window, extra = extra
+        // A multiple of the stride, or as far as windows smaller than it reach (as ONNX Runtime does).
+        wanted = sizes.enumerated().compactMap { axis, size in
+          size.map { min($0 * window.strides[axis], ($0 - 1) * window.strides[axis] + window.reach(axis) + extra[axis]) }
+        }
       }
       self.wanted = wanted
       cutsEnd = auto == "SAME_UPPER"
     }
 
-    func reach(_ axis: Int) -> Int { (window.kernel[axis] - 1) * window.dilations[axis] + 1 }
-
     /// What is cut, begins then ends, and what is added at the ends.
     func margins(_ sizes: [Int], _ node: Node) throws -> (padding: [Int], extra: [Int]) {
       guard let wanted else { return (window.padding(sizes), extra) }
-      let totals = sizes.indices.map { (sizes[$0] - 1) * window.strides[$0] + reach($0) + extra[$0] - wanted[$0] }
+      let totals = sizes.indices.map { (sizes[$0] - 1) * window.strides[$0] + window.reach($0) + extra[$0] - wanted[$0] }
       // Windows smaller than their stride end before the last of the positions that belong to them.
       guard totals.indices.allSatisfy({ extra[$0] - totals[$0] < max(window.strides[$0], window.dilations[$0]) || totals[$0] >= 0 }) else {
         throw node.failure(
@@ -72,7 +73,7 @@ struct ConvTransposeOperator: Operator {
     }
     let (pads, extra) = try geometry.margins(known, node), axes = known.count
     let result = known.indices.map { axis in
-      (known[axis] - 1) * geometry.window.strides[axis] + geometry.reach(axis) + extra[axis] - pads[axis] - pads[axis + axes]
+      (known[axis] - 1) * geometry.window.strides[axis] + geometry.window.reach(axis) + extra[axis] - pads[axis] - pads[axis + axes]
     }
     guard result.allSatisfy({ $0 > 0 }) else { throw node.failure(.shape, "pads \(pads) leave nothing of \(shape)") }
     return [ValueType(x.dtype, [shape[0], .fixed(outputs)] + result.map { .fixed($0) })]

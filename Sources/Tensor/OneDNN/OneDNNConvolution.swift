@@ -34,7 +34,7 @@ package enum OneDNNConvolution {
 
   /// Beyond this much scratch memory the images of a batch go through in parts: Winograd's transforms take several times
   /// the activations.
-  private static let mostScratch = 64 << 20
+  private static let mostScratch = 48 << 20
 
   private static let cache = PrimitiveCache<Key, Kernel>()
 

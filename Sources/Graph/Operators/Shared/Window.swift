@@ -42,7 +42,7 @@ struct Window {
     }
   }
 
-  private func reach(_ axis: Int) -> Int { (kernel[axis] - 1) * dilations[axis] + 1 }
+  func reach(_ axis: Int) -> Int { (kernel[axis] - 1) * dilations[axis] + 1 }
 
   /// Begins, then ends, with `auto_pad` worked out for the sizes at hand.
   func padding(_ sizes: [Int]) -> [Int] {
