@@ -249,6 +249,8 @@ private func t(_ values: [Double], _ shape: Shape? = nil, _ dtype: DType = .f32)
     let flat = try Tensor.ones([1, 4]).tracked()
     #expect(try flat.layerNorm().scalars() == [0, 0, 0, 0])
     #expect(try flat.layerNorm().square().sum().backward()[flat]?.scalars() == [0, 0, 0, 0])
+    #expect(try flat.std().item() == 0)
+    #expect(try flat.std().backward()[flat]?.scalars() == [0, 0, 0, 0])
   }
 
   /// As many positions as channels: scale and shift still belong to the channels, as in f64, which has no row kernel.
