@@ -50,9 +50,11 @@ static inline float floor_remainder_float(float a, float b) {
   float r = fmodf(a, b);
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
-// What is left after the remainder is taken off divides exactly.
+// What is left after the remainder is taken off divides exactly, also by infinity.
 static inline double floor_quotient_double(double a, double b) {
-  return b == 0 ? a / b : round((a - floor_remainder_double(a, b)) / b);
+  if (b == 0) return a / b;
+  double r = fmod(a, b), q = round((a - r) / b);
+  return r != 0 && (r < 0) != (b < 0) ? q - 1 : q;
 }
 static inline float floor_quotient_float(float a, float b) { return (float)floor_quotient_double(a, b); }
 

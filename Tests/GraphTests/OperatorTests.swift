@@ -106,6 +106,22 @@ struct OperatorCase: Decodable, Sendable, CustomTestStringConvertible {
     #expect(error?.description.contains("'thing'") == true && error?.suggestion?.contains("'Relu'") == true)
   }
 
+  /// A bias of the product's whole shape says how large a free batch is.
+  @Test func gemmBiasOfTheWholeShape() throws {
+    let w = try Tensor.randn([4, 3], seed: 1), c = try Tensor.randn([2, 3], seed: 2), x = try Tensor.randn([2, 4], seed: 3)
+    func model(_ batch: Graph.Dimension) -> Model {
+      Model(
+        inputs: [Graph.Port("x", ValueType(.f32, [batch, 4]))], outputs: [Graph.Port("y", ValueType(.f32, nil))],
+        nodes: [Node(name: "node", op: "Gemm", inputs: ["x", "w", "c"], outputs: ["y"])],
+        parameters: ["w": Parameter("w", w), "c": Parameter("c", c)])
+    }
+    let free = model(.symbol("N"))
+    try free.verified()
+    #expect(try free.shapes()["y"]?.fixedShape == [2, 3])
+    #expect(try difference(free(x), x.matmul(w) + c, relative: 1e-6) == nil)
+    for batch in [1, 3] { #expect(throws: PareError.self) { try model(.fixed(batch)).verified() } }
+  }
+
   @Test func wrongShapesNameTheLayer() throws {
     let error = #expect(throws: PareError.self) {
       try NN.sequential([NN.linear(inFeatures: 4, outFeatures: 2, name: "head")], input: [5])

@@ -61,6 +61,7 @@ private func t(_ values: [Double], _ shape: Shape? = nil, _ dtype: DType = .f32)
     #expect(try Tensor.einsum("i,i", i8, i8).scalars() == [Double(Int8(truncatingIfNeeded: 10058))])
     #expect(try Tensor([Int64.min]).floorDivide(Tensor([Int64(-1)])).values(as: Int64.self) == [.min])
     #expect(try t([5, 0, -5], nil, .f64).floorDivide(0).scalars()[0] == .infinity)
+    #expect(try t([-3, 0, 3]).floorDivide(.infinity).scalars() == [-1, 0, 0])
     #expect(try t([1, 0], nil, .bool).bitNot().scalars() == [0, 1])
     #expect(failure { try i8.exp2() }?.code == .dtype)
     #expect(failure { try i8.bincount() }?.code == .argument)
@@ -248,6 +249,29 @@ private func t(_ values: [Double], _ shape: Shape? = nil, _ dtype: DType = .f32)
     let flat = try Tensor.ones([1, 4]).tracked()
     #expect(try flat.layerNorm().scalars() == [0, 0, 0, 0])
     #expect(try flat.layerNorm().square().sum().backward()[flat]?.scalars() == [0, 0, 0, 0])
+    #expect(try flat.std().item() == 0)
+    #expect(try flat.std().backward()[flat]?.scalars() == [0, 0, 0, 0])
+  }
+
+  /// As many positions as channels: scale and shift still belong to the channels, as in f64, which has no row kernel.
+  @Test func normalizationsOfAsManyChannelsAsPositions() throws {
+    let scale = try t([1, 10, 100, 1000]).tracked(), shift = try t([1, 2, 3, 4]).tracked()
+    let normalizations: [@Sendable (Tensor, Tensor, Tensor) throws -> Tensor] = [
+      { try $0.instanceNorm(scale: $1, shift: $2) }, { try $0.groupNorm(groups: 4, scale: $1, shift: $2) },
+      { try $0.layerNorm(axis: 2, scale: $1.reshaped([4, 1, 1]), shift: $2.reshaped([4, 1, 1])) },
+      { try $0.layerNorm(axis: 2, scale: $1.reshaped([2, 2]), shift: $2.reshaped([1, 2, 2])) },
+    ]
+    for (i, f) in normalizations.enumerated() {
+      let x = try Tensor.arange(count: 32).reshaped([2, 4, 2, 2]).sin().tracked()
+      let wide = try [x, scale, shift].map { try $0.detached().converted(to: .f64).tracked() }
+      let y = try f(x, scale, shift), reference = try f(wide[0], wide[1], wide[2])
+      #expect(try difference(y, reference, absolute: 0.01, relative: 1e-4, checkingDType: false) == nil, "\(i)")
+      let probe = try Tensor.arange(count: 32, dtype: .f64).reshaped([2, 4, 2, 2]).cos()
+      let (narrow, exact) = (try (y * probe.converted(to: .f32)).sum().backward(), try (reference * probe).sum().backward())
+      for (a, b) in zip([x, scale, shift], wide) {
+        #expect(try difference(#require(narrow[a]), #require(exact[b]), absolute: 0.05, relative: 1e-3, checkingDType: false) == nil, "\(i)")
+      }
+    }
   }
 
   /// Of several values for one place the last stays, and alone has a gradient.

@@ -20,9 +20,14 @@ struct GemmOperator: Operator {
     if let k = x[1].value, let l = y[0].value, k != l {
       throw node.failure(.shape, "input features", expected: "\(l)", got: "\(k)")
     }
-    let result = [x[0], y[1]]
-    if let c = inputs.optional(2)?.shape, try broadcast(result, c, node) != result {
-      throw node.failure(.shape, "bias", expected: "something that spreads to \(result)", got: "\(c)")
+    var result = [x[0], y[1]]
+    if let c = inputs.optional(2)?.shape {
+      let spread = try broadcast(result, c, node)
+      // Free sizes may agree with what they meet; a fixed one is not spread by the bias.
+      guard spread.count == 2, zip(spread, result).allSatisfy({ $0 == $1 || $0.value == nil || $1.value == nil }) else {
+        throw node.failure(.shape, "bias", expected: "something that spreads to \(result)", got: "\(c)")
+      }
+      result = zip(result, spread).map { $0.value == nil ? $1 : $0 }
     }
     return [ValueType(a.dtype, result)]
   }

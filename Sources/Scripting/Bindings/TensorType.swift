@@ -89,14 +89,19 @@ enum TensorType {
       ("__sub", binary({ try $0 - $1 }, { try $0 - $1 }, { try $0 - $1 })),
       ("__mul", binary({ try $0 * $1 }, { try $0 * $1 }, { try $0 * $1 })),
       ("__div", binary({ try $0 / $1 }, { try $0 / $1 }, { try $0 / $1 })),
-      // Rounded down and with the divisor's sign, as Lua has them.
-      ("__idiv", binary({ try ($0 / $1).floor() }, { try ($0 / $1).floor() }, { try ($0 / $1).floor() })),
-      ("__mod", binary(remainder, { try remainder($0, Tensor.scalar($1, $0.dtype)) }, { try remainder(Tensor.scalar($0, $1.dtype), $1) })),
+      // Rounded down and with the divisor's sign, as Lua has them; `/` rounds integers toward 0.
+      ("__idiv", binary(
+        { $0.dtype.isInteger ? try $0.floorDivide($1) : try ($0 / $1).floor() },
+        { $0.dtype.isInteger ? try $0.floorDivide($1) : try ($0 / $1).floor() },
+        { $1.dtype.isInteger ? try number($0, beside: $1).floorDivide($1) : try ($0 / $1).floor() })),
+      ("__mod", binary({ try $0.remainder($1) }, { try $0.remainder($1) }, { try number($0, beside: $1).remainder($1) })),
       ("__pow", binary({ try $0.pow($1) }, { try $0.pow($1) }, { try Tensor.scalar($0, $1.dtype).pow($1) })),
     ]
   }
 
-  private static func remainder(_ x: Tensor, _ y: Tensor) throws -> Tensor { try x - (x / y).floor() * y }
+  /// A number in a tensor's dtype.
+  /// - Throws: `dtype` if an integer type cannot hold it.
+  private static func number(_ value: Double, beside y: Tensor) throws -> Tensor { try Tensor.scalar(0, y.dtype) + value }
 
   /// The value of an operand of a comparison.
   private static func number(_ call: LuaCall, _ index: Int, _ sign: String) throws -> Double {

@@ -84,9 +84,14 @@ extension Tensor {
     }
     let (x, plainScale, shiftShape) = (detached(), scale?.detached(), shift?.shape)
     let isRecorded = records || scale?.records == true || shift?.records == true
-    // Rows along the last axes have a kernel. A pass that is recorded itself is composed.
+    // Rows along the last axes have a kernel, whose scale and shift are one for each element of a row: as many values of
+    // another axis (channels, of which there may be as many as positions) are not. A pass that is recorded itself is composed.
     let width = axes.reduce(1) { $0 * self.shape.dims[$1] }
-    let areRows = axes == Array((rank - axes.count)..<rank) && [scale, shift].allSatisfy { $0.map { $0.count == width } ?? true }
+    let row = Array(shape.dimensions.suffix(axes.count))
+    func spansRow(_ t: Tensor) -> Bool {
+      t.count == width && (Array(repeating: 1, count: axes.count) + t.shape.dimensions).suffix(axes.count).elementsEqual(row)
+    }
+    let areRows = axes == Array((rank - axes.count)..<rank) && [scale, shift].allSatisfy { $0.map(spansRow) ?? true }
     if areRows, let (y, statistics) = try Compute.backend.rowNorm(
       x, width: width, scale: plainScale, shift: shift?.detached(), epsilon: epsilon, centred: centred) {
       guard isRecorded else { return y }

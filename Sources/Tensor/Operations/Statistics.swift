@@ -4,7 +4,12 @@ import Support
 extension Tensor {
   /// The standard deviation, the root of `variance`.
   public func std(axes: [Int]? = nil, unbiased: Bool = true, keepDims: Bool = false) throws -> Tensor {
-    try variance(axes: axes, unbiased: unbiased, keepDims: keepDims).sqrt()
+    let variance = try variance(axes: axes, unbiased: unbiased, keepDims: keepDims)
+    guard variance.records else { return try variance.sqrt() }
+    // Where all elements are equal the root has no slope, which times 0 would be NaN: the gradient there is 0.
+    let none = try variance.detached().eq(0)
+    let root = try Tensor.where(none, Tensor.scalar(1, dtype), variance).sqrt()
+    return try Tensor.where(none, Tensor.scalar(0, dtype), root)
   }
 
   /// log(sum of exp(x)), without overflow; -infinity of nothing.

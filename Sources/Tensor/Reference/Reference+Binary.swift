@@ -49,7 +49,11 @@ extension ReferenceBackend {
     case .floorMod: Double.floorRemainder
     // What is left after the remainder is taken off divides exactly, so that rounding cannot step over a whole number.
     case .floorDiv:
-      { $1 == 0 ? $0 / $1 : (($0 - Double.floorRemainder($0, $1)) / $1).rounded(.toNearestOrAwayFromZero) }
+      { a, b in
+        guard b != 0 else { return a / b }
+        let r = a.truncatingRemainder(dividingBy: b), q = ((a - r) / b).rounded(.toNearestOrAwayFromZero)
+        return r != 0 && (r < 0) != (b < 0) ? q - 1 : q
+      }
     case .and, .or, .xor: throw ReferenceBackend.refusal(op.rawValue, dtype, expected: "bool")
     case .shiftLeft, .shiftRight: throw ReferenceBackend.refusal(op.rawValue, dtype, expected: "an integer type")
     }
