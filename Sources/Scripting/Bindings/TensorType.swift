@@ -173,6 +173,8 @@ enum TensorType {
     }
     if let value: TensorHandle = call.object(3) {
       try handle.value.set(value.value, at: positions)
+    } else if let exact = try TensorConstructors.exact(call, 3, handle.value.dtype) {
+      try handle.value.set(exact, at: positions)
     } else if let number = call.number(3) {
       try handle.value.set(number, at: positions)
     } else if let truth = call.boolean(3) {
