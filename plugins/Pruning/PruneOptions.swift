@@ -14,7 +14,7 @@ extension Prune {
       .string("table", default: "built-in",
         doc: "Where a budget of latency_ms reads how long layers take: a table of calibrate(), by its hash"),
       .entry("criterion", kind: .criterion, default: "magnitude", doc: "How important a unit is"),
-      .string("granularity", default: "weight",
+      .string("granularity", default: "weight", suggesting: Granularity.names.map { $0.hasPrefix("n:m") ? "2:4" : $0 },
         doc: "weight, vector, kernel, block, n:m (as 2:4), channel (input), filter (output), neuron, head, layer (a residual branch)"),
       .list("block", optional: true, doc: "Output channels times input channels of a block, like {16, 1}"),
       .choice("scope", among: Scope.allCases.map(\.rawValue), default: "layer",

@@ -271,7 +271,7 @@ enum DataTypes {
       Function(
         "part:evaluate", [.model("model")],
         options: [
-          .function("metric", optional: true, doc: "accuracy, loss, top5, a metric's name, or function(outputs, labels) return number end"),
+          metricOption("accuracy, loss, top5, a metric's name, or function(outputs, labels) return number end", own: ["accuracy", "loss", "top5"]),
           .integer("batch", default: 256, in: 1...),
         ], "Measures a model on this part", example: "d.test:evaluate(m).accuracy"
       ) { call in
@@ -297,6 +297,14 @@ enum DataTypes {
   static func origin(of value: LuaValue) throws -> LedgerValue {
     if case .object(let object) = value, let handle = try object.object(as: DatasetHandle.self) { return handle.origin }
     return .table(["name": .string("own"), "own": .boolean(true)])
+  }
+
+  /// The declaration of `metric=`, for which completion offers entries and `own`.
+  static func metricOption(_ doc: String, own: [String] = []) -> ParameterSpec {
+    var spec = ParameterSpec.function("metric", optional: true, doc: doc)
+    spec.kind = .metric
+    spec.suggestions = own
+    return spec
   }
 
   /// A metric's name or a function, as a function of outputs and labels.

@@ -5,7 +5,11 @@ import Tensor
 
 /// `tensor{...}`, `tensor.zeros{...}` and what else makes tensors.
 enum TensorConstructors {
-  static let dtype = ParameterSpec.string("dtype", default: "f32", doc: "Element type: f32, f64, f16, bf16, i8, u8, i16, i32, i64, bool")
+  private static let types = DType.allCases.map(\.name)
+  static let dtype = ParameterSpec.string(
+    "dtype", default: "f32", suggesting: types, doc: "Element type: f32, f64, f16, bf16, i8, u8, i16, i32, i64, bool")
+  /// A type that must be said.
+  static let requiredType = ParameterSpec.string("dtype", suggesting: types)
   private static let seed = ParameterSpec.integer("seed", default: 0, in: 0..., doc: "All numbers are drawn from it")
   private static let shape = ParameterSpec.list("shape", doc: "Sizes of the axes")
 
@@ -23,7 +27,7 @@ enum TensorConstructors {
 
   static let make = Function(
     "tensor", [.table("values", doc: "Nested lists of numbers, or a number")],
-    options: [.string("dtype", optional: true, doc: dtype.doc)],
+    options: [.string("dtype", suggesting: types, optional: true, doc: dtype.doc)],
     "Makes a tensor from nested lists; f32 unless dtype is said", example: "x = tensor{{1, 2}, {3, 4}}"
   ) { call in
     let given = try call.options().optionalString("dtype").map { try type($0, in: "tensor") }

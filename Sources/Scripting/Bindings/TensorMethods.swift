@@ -301,7 +301,7 @@ enum TensorMethods {
 
   private static var conversion: [Function] {
     [
-      Function("x:to", [.string("dtype")], "The same values in another element type", example: "x:to(\"f16\")") { call in
+      Function("x:to", [TensorConstructors.requiredType], "The same values in another element type", example: "x:to(\"f16\")") { call in
         let x = try call.receiver(TensorHandle.self).value
         return try call.push(x.converted(to: TensorConstructors.type(call.string(1), in: "x:to")))
       },

@@ -138,7 +138,13 @@ enum TensorType {
       guard let size = tensor.shape.first else {
         throw PareError(.shape, "x[\(index)]: a tensor without axes has no elements to index", suggestion: "use x:item()")
       }
-      return [try Axis.position(index, rank: size, in: "x[\(index)]", what: "index")]
+      do {
+        return [try Axis.position(index, rank: size, in: "x[\(index)]", what: "index")]
+      } catch var error as PareError {
+        // Where `ipairs` runs into the end.
+        if index == size + 1 { error.suggestion = "#x is \(size): go through it by for i = 1, #x do ... end" }
+        throw error
+      }
     }
     guard call.isTable(2) else { return nil }
     let numbers = try call.numbers(2, name: "x[{...}]") { try TensorHandle.scalar(call, $0) }

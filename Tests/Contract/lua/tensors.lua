@@ -37,6 +37,8 @@ same(tensor{1,2,3,4}:slice(1, 2, 3):totable(), {2,3})
 same(tensor{10,20,30}:index(1, tensor({2,0}, {dtype="i64"})):totable(), {30,10})
 assert(not pcall(function() return x[3] end)); assert(not pcall(function() return x[{1,5}] end))
 
+ok, e = pcall(function() for _ in ipairs(tensor{1,2}) do end end); assert(not ok and e.suggestion:find("for i = 1, #x", 1, true), tostring(e))
+
 -- arithmetic, reductions
 local w = (x * 2 + 1):relu():matmul(x:t())
 same(w:totable()[1], {3*1+5*2, 3*3+5*4})
