@@ -92,7 +92,7 @@ struct PruneOptions: Sendable {
 
   private static func amounts(_ table: ValueTable) throws -> [String: Amount] {
     guard table.items.isEmpty else {
-      throw PareError(.argument, "prune", argument: "layers", expected: "amounts by layer name", got: "a list")
+      throw PareError(.argument, "prune: layers", argument: "layers", expected: "amounts by layer name", got: "a list")
     }
     var result: [String: Amount] = [:]
     for (name, value) in table.named {
@@ -148,7 +148,7 @@ extension Budget {
     let names = Quantity.allCases.map(\.rawValue)
     guard table.items.isEmpty, table.named.count == 1, let field = table.named.first else {
       throw PareError(
-        .argument, "prune", argument: "budget", expected: "one of {macs=}, {parameters=}, {bytes=}, {latency_ms=}",
+        .argument, "prune: budget", argument: "budget", expected: "one of {macs=}, {parameters=}, {bytes=}, {latency_ms=}",
         got: table.named.isEmpty ? "an empty table" : table.named.map(\.name).joined(separator: " and "))
     }
     guard let quantity = Quantity(rawValue: field.name) else {

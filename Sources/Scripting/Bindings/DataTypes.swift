@@ -211,7 +211,12 @@ enum DataTypes {
         let labels = isLabels ? try y.value.converted(to: .i64) : y.value
         return try DataPart(role, x: x.value, y: labels)
       }
-      if case .function(let get) = try table[key: "get"], case .integer(let size) = try table[key: "size"], size >= 0 {
+      if case .function(let get) = try table[key: "get"] {
+        guard case .integer(let size) = try table[key: "size"], size >= 0 else {
+          throw PareError(
+            .argument, "\(name): size of the \(role.rawValue) part", argument: "size", expected: "an integer at least 0",
+            got: try get.state().describe(table[key: "size"]))
+        }
         return try DataPart(role, count: size) { index in
           let results = try get.state().call(get, [.integer(index + 1)])
           guard results.count >= 2 else {

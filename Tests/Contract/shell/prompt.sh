@@ -14,13 +14,17 @@ def expect(text, seconds=20):
             try: seen += os.read(fd, 65536).decode(errors="replace")
             except OSError: break
     if text not in seen: sys.exit("no %r in %r" % (text, seen))
-    seen = seen[seen.index(text) + len(text):]
+    found, seen = seen[:seen.index(text)], seen[seen.index(text) + len(text):]
+    return found
 def send(text): os.write(fd, text.encode())
 expect("> ")
 send("40 + 2\n"); expect("\n42"); expect("> ")              # an expression prints itself
 send("_ + 1\n"); expect("\n43"); expect("> ")               # the last result
 send("x = 5\n"); expect("> "); send("x * 100;\n"); expect("> "); send("x\n"); expect("\n5"); expect("> ")
 send("for i = 1, 2 do\n"); expect(">> "); send("print('line ' .. i)\n"); expect(">> "); send("end\n"); expect("line 2"); expect("> ")
+send("for i = 1, 2 do\n"); expect(">> "); send("\tprint('tab ' .. i)\n"); expect(">> "); send("end\n")   # a pasted tab indents
+listed = expect("tab 2"); assert "collectgarbage" not in listed, listed
+expect("> "); send("local lost = 1\n"); expect("> "); send("lost()\n"); expect("leave out 'local'"); expect("> ")
 send("error('oh no')\n"); expect("oh no"); expect("> ")
 send("? prune\n"); expect("sparsity"); expect("> ")
 send("who()\n"); expect("x"); expect("number"); expect("> ")
