@@ -96,6 +96,8 @@ package struct LuaCall {
   package struct Numbers {
     package var shape: [Int] = []
     package var values: [Double] = []
+    /// Integers beyond 2^53 by their position in `values`, where the nearest Double stands.
+    package var wide: [Int: Int] = [:]
     package var allIntegers = true
     package var allBooleans = true
   }
@@ -135,7 +137,12 @@ package struct LuaCall {
           lua_gettop(stack), depth: depth + 1, &result, &shape, name: name, scalar: scalar)
         continue
       case LUA_TNUMBER:
-        if lua_isinteger(stack, -1) == 0 { result.allIntegers = false }
+        if lua_isinteger(stack, -1) == 0 {
+          result.allIntegers = false
+        } else {
+          let exact = Int(lua_tointegerx(stack, -1, nil))
+          if exact.magnitude > 1 << 53 { result.wide[result.values.count] = exact }
+        }
         result.allBooleans = false
         result.values.append(lua_tonumberx(stack, -1, nil))
       case LUA_TBOOLEAN:
@@ -159,8 +166,10 @@ package struct LuaCall {
     PareError(.shape, "\(name): the nested lists are not of equal lengths and depth")
   }
 
-  /// Pushes a table with the numbers of `values`, nested by `shape` (at least one axis).
-  package func push<Values: RandomAccessCollection<Double>>(nested values: Values, shape: [Int], integers: Bool) throws {
+  /// Pushes a table with what `push` makes of each of `values`, nested by `shape` (at least one axis).
+  package func push<Values: RandomAccessCollection>(
+    nested values: Values, shape: [Int], push: (Values.Element) -> Void
+  ) throws where Values.SubSequence == Values {
     guard lua_checkstack(stack, 4) != 0 else { throw PareError(.limit, "Lua's stack is full") }
     guard let length = shape.first else { return }
     lua_createtable(stack, Int32(clamping: length), 0)
@@ -170,10 +179,9 @@ package struct LuaCall {
     for position in 0..<length {
       if position & 0xFFFF == 0xFFFF { try Interrupt.check() }
       if inner.isEmpty {
-        let value = values[start]
-        if integers, let exact = Int(exactly: value) { push(exact) } else { push(value) }
+        push(values[start])
       } else {
-        try push(nested: values[start..<values.index(start, offsetBy: stride)], shape: inner, integers: integers)
+        try self.push(nested: values[start..<values.index(start, offsetBy: stride)], shape: inner, push: push)
       }
       lua_rawseti(stack, -2, lua_Integer(position + 1))
       start = values.index(start, offsetBy: max(1, inner.isEmpty ? 1 : stride), limitedBy: values.endIndex) ?? values.endIndex

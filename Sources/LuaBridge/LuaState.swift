@@ -205,7 +205,9 @@ package final class LuaState {
     if words == nil, pare_is_error(stack, -1) { words = "\(errorFields(at: -1))" }
     var message = words ?? "an error that cannot be shown"
     // A table without words of its own says nothing but its address.
-    if lua_type(stack, -1) == LUA_TTABLE, !pare_is_error(stack, -1) { message = "(error object: \(message))" }
+    if lua_type(stack, -1) == LUA_TTABLE, !pare_is_error(stack, -1) {
+      if luaL_getmetafield(stack, -1, "__tostring") == LUA_TNIL { message = "(error object: \(message))" } else { pare_pop(stack, 1) }
+    }
     let isText = lua_type(stack, -1) == LUA_TSTRING
     let fields = pare_is_error(stack, -1) ? errorFields(at: -1) : nil
     let reference = takeReference()

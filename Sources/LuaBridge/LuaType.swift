@@ -79,6 +79,15 @@ extension LuaState {
     }
     lua_setfield(stack, metatable, "__properties")
 
+    if !type.metamethods.contains(where: { $0.name == "__newindex" }) {
+      push(string: "__newindex")
+      pushFunction { call in
+        throw PareError(
+          .argument, "\(typeName): fields are read only", argument: call.string(2), got: call.string(2).map { "\($0) = ..." },
+          suggestion: "keep what is yours in a table")
+      }
+      lua_rawset(stack, metatable)
+    }
     for metamethod in type.metamethods {
       pushFunction(metamethod.body)
       lua_setfield(stack, metatable, metamethod.name)

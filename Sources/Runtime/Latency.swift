@@ -105,11 +105,11 @@ public enum Bench {
     _ sessions: [Session], runs: Int = 50, warmup: Int? = nil, inputs: [[String: Tensor]]? = nil
   ) throws -> [Latency] {
     guard runs >= 1 else {
-      throw PareError(.argument, "benchmark", argument: "runs", expected: "at least 1", got: "\(runs)")
+      throw PareError(.argument, "benchmark: runs", argument: "runs", expected: "at least 1", got: "\(runs)")
     }
     let given = try inputs ?? sessions.map { try $0.syntheticInputs() }
     guard given.count == sessions.count else {
-      throw PareError(.argument, "benchmark", argument: "inputs", expected: "\(sessions.count) sets",
+      throw PareError(.argument, "benchmark: inputs", argument: "inputs", expected: "\(sessions.count) sets",
                       got: "\(given.count)")
     }
     for (session, inputs) in zip(sessions, given) {

@@ -78,10 +78,10 @@ public final class Session: @unchecked Sendable {
     let threads = options.threads
     precision = options.precision
     guard (1...256).contains(threads) else {
-      throw PareError(.argument, "session", argument: "threads", expected: "1...256", got: "\(threads)")
+      throw PareError(.argument, "session: threads", argument: "threads", expected: "1...256", got: "\(threads)")
     }
     guard batch >= 1 else {
-      throw PareError(.argument, "session", argument: "batch", expected: "at least 1", got: "\(batch)")
+      throw PareError(.argument, "session: batch", argument: "batch", expected: "at least 1", got: "\(batch)")
     }
     for name in shapes.keys.sorted() where !model.inputs.contains(where: { $0.name == name }) {
       throw PareError(

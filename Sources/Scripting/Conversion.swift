@@ -23,8 +23,8 @@ enum Conversion {
     case .object(let object):
       if let handle = try object.object(as: TensorHandle.self) { return .tensor(handle.value) }
       if let handle = try object.object(as: ModelHandle.self) { return .model(handle.model) }
-      throw PareError(.argument, "this kind of value cannot be a parameter", got: "a \(try object.typeName())")
-    case .other: throw PareError(.argument, "this kind of value cannot be a parameter", got: "a \(value.typeName)")
+      throw PareError(.argument, "this kind of value cannot be a parameter", got: try object.typeName().withArticle)
+    case .other: throw PareError(.argument, "this kind of value cannot be a parameter", got: value.typeName.withArticle)
     }
   }
 

@@ -118,7 +118,7 @@ struct Call {
   func receiver<T: AnyObject>(_ type: T.Type = T.self) throws -> T {
     if let object = lua.object(1, as: type) { return object }
     let name = (T.self as? any NamedHandle.Type)?.typeName.description ?? "value"
-    throw refused(0, expected: "a \(name)")
+    throw refused(0, expected: name.withArticle)
   }
 
   // MARK: Positional arguments

@@ -33,7 +33,7 @@ enum Help {
         fields = try names.list.compactMap { if case .string(let name) = $0 { name } else { nil } }
       }
       return type(try object.typeName(), fields: fields, environment)
-    default: return "a \(value.typeName)"
+    default: return value.typeName.withArticle
     }
   }
 
@@ -81,7 +81,7 @@ enum Help {
       "tensor": "x", "model": "m", "session": "s", "data part": "part", "step": "s", "result": "r", "front": "f",
       "optimizer": "opt", "training state": "t", "graph value": "v", "random source": "rng",
     ]
-    let head = "a \(name)" + (fields.isEmpty ? "" : ", with the fields " + fields.joined(separator: ", "))
+    let head = name.withArticle + (fields.isEmpty ? "" : ", with the fields " + fields.joined(separator: ", "))
     guard let receiver = receivers[name] else { return head }
     var methods = environment.declarations.values.filter { $0.name.hasPrefix(receiver + ":") }
     // Sessions and steps share a letter.

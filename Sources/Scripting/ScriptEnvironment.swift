@@ -213,13 +213,19 @@ public final class ScriptEnvironment {
   /// What was probably meant where a script used a name that is nothing: Lua's own message says only that it is nil.
   func hint(for error: any Error) -> String? {
     guard let error = error as? LuaError, error.isText,
-      let match = error.message.firstMatch(of: /attempt to (?:call|index) a nil value \((global|field|method) '([^']+)'\)/)
+      let match = error.message.firstMatch(of: /attempt to (?:call|index|concatenate|perform arithmetic on) a nil value \((global|field|method) '([^']+)'\)/)
     else { return nil }
     let (kind, name) = (match.output.1, String(match.output.2))
     guard kind == "global" else {
       let names = declarations.values.filter { $0.isMethod == (kind == "method") }
       guard let key = Suggestion.closest(to: name, among: Set(names.map(\.key))) else { return nil }
       return "did you mean " + names.filter { $0.key == key }.map(\.name).sorted().prefix(2).joined(separator: " or ") + "?"
+    }
+    // At the prompt each line is a chunk of its own; a pasted script's locals are gone with theirs.
+    if let declaration = try? Regex("\\blocal\\s+(function\\s+)?[\\w, ]*\\b\(name)\\b"),
+      chunks.contains(where: { $0.key.hasPrefix("=[") && $0.value.firstMatch(of: declaration) != nil })
+    {
+      return "a local ends with its line at the prompt: leave out 'local' to keep \(name)"
     }
     let own = (try? state.globals.fields.map(\.key)) ?? [], shared = (try? globals.table.fields.map(\.key)) ?? []
     // One letter for another is no slip: `x` was not made yet.

@@ -37,3 +37,8 @@ public enum Suggestion {
     return previous[b.count]
   }
 }
+
+extension String {
+  /// "a tensor", "an observer": the word behind its article.
+  package var withArticle: String { ("aeiou".contains(first ?? "x") ? "an " : "a ") + self }
+}

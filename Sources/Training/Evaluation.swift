@@ -42,7 +42,7 @@ public func evaluate(
   let part = try part.normalized(for: model)
   let batches = try part.batches(size: batch)
   guard batches.count > 0 else {
-    throw PareError(.argument, "evaluate", argument: "part", expected: "at least one sample", got: "an empty \(part.role.rawValue) part")
+    throw PareError(.argument, "evaluate: part", argument: "part", expected: "at least one sample", got: "an empty \(part.role.rawValue) part")
   }
   let forward = try run ?? Forward(model).callAsFunction
   var tally = ClassificationTally()

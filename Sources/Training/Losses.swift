@@ -10,7 +10,7 @@ public enum Loss {
   /// - Reference: Szegedy et al. 2016, "Rethinking the Inception Architecture", section 7, for the smoothing.
   public static func crossEntropy(_ logits: Tensor, _ labels: Tensor, smoothing: Double = 0) throws -> Tensor {
     guard (0..<1).contains(smoothing) else {
-      throw PareError(.argument, "cross_entropy", argument: "smoothing", expected: "0 or more, below 1", got: "\(smoothing)")
+      throw PareError(.argument, "cross_entropy: smoothing", argument: "smoothing", expected: "0 or more, below 1", got: "\(smoothing)")
     }
     return try logits.crossEntropy(labels: labels, smoothing: smoothing)
   }
@@ -20,7 +20,7 @@ public enum Loss {
   /// - Parameter smoothing: the share of the target that is spread evenly over all classes, in 0..<1.
   public static func crossEntropy(_ logits: Tensor, shares: Tensor, smoothing: Double = 0) throws -> Tensor {
     guard (0..<1).contains(smoothing) else {
-      throw PareError(.argument, "cross_entropy", argument: "smoothing", expected: "0 or more, below 1", got: "\(smoothing)")
+      throw PareError(.argument, "cross_entropy: smoothing", argument: "smoothing", expected: "0 or more, below 1", got: "\(smoothing)")
     }
     guard logits.rank == 2, logits.shape == shares.shape, logits.count > 0 else {
       throw PareError(
@@ -52,7 +52,7 @@ public enum Loss {
   /// - Reference: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network", section 2.
   public static func klDivergence(student: Tensor, teacher: Tensor, temperature: Double = 1) throws -> Tensor {
     guard temperature > 0, temperature.isFinite else {
-      throw PareError(.argument, "kl", argument: "temperature", expected: "above 0", got: "\(temperature)")
+      throw PareError(.argument, "kl: temperature", argument: "temperature", expected: "above 0", got: "\(temperature)")
     }
     guard student.shape == teacher.shape, student.rank == 2, student.shape[0] > 0 else {
       throw PareError(

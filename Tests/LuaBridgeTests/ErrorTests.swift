@@ -52,6 +52,18 @@ extension BridgeTests {
       """)
   }
 
+  @Test func aTableWithWordsOfItsOwnIsShownByThem() throws {
+    let state = try makeState()
+    func message(_ chunk: String) -> String {
+      do {
+        try state.run(chunk)
+        return "no error"
+      } catch { return (error as? LuaError)?.message ?? "\(error)" }
+    }
+    #expect(message("error(setmetatable({}, {__tostring = function() return 'custom' end}))") == "custom")
+    #expect(message("error({})").hasPrefix("(error object: table"))
+  }
+
   @Test func uncaughtErrorHasTraceback() throws {
     let state = try makeState()
     do {

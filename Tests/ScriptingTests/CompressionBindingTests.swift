@@ -159,6 +159,10 @@ extension ScriptingTests {
       #expect(environment.completions(of: "? criterion.magn") == ["criterion.magnitude"])
       #expect(environment.completions(of: "?tensor.zer") == ["tensor.zeros"])
       #expect(environment.completions(of: "? critn").isEmpty)
+      #expect(environment.completions(of: "prune{granularity=\"fil") == ["filter"])
+      #expect(environment.completions(of: "tensor.zeros({2}, {dtype=\"bf") == ["bf16"])
+      #expect(environment.completions(of: "t:to(\"u") == ["u16", "u8"])
+      #expect(environment.completions(of: "d.test:evaluate(m, {metric=\"top") == ["top5"])
       #expect(environment.completions(of: "(((").isEmpty == false)
     }
 

@@ -41,6 +41,7 @@ extension ScriptingTests {
         local m2 = m:with{ ["first.weight"] = w * 2 }
         assert(m.parameters["first.weight"]:equal(w) and m2.parameters["first.weight"]:equal(w * 2) and not m2(x):equal(y))
         assert(#m:diff(m2).changed == 1 and m:diff(m2).changed[1].layer == "first" and tostring(m:diff(m)) == "no difference")
+        assert(m:diff(m2).changed[1].weights > 0.5 and m:diff(m2).changed[1].weights <= 1 and tostring(m:diff(m2)):find("by "), tostring(m:diff(m2)))
         local m3 = m:rename{ linear1="head" }; assert(m3.parameters["head.weight"] and m3(x):equal(y))
         assert(#m:cut{from="flatten1", to="linear1"}:layers() == 2)
         same(m:append(nn.linear{in_features=10, out_features=3})(x).shape, {2, 3})

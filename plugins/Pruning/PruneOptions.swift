@@ -14,7 +14,7 @@ extension Prune {
       .string("table", default: "built-in",
         doc: "Where a budget of latency_ms reads how long layers take: a table of calibrate(), by its hash"),
       .entry("criterion", kind: .criterion, default: "magnitude", doc: "How important a unit is"),
-      .string("granularity", default: "weight",
+      .string("granularity", default: "weight", suggesting: Granularity.names.map { $0.hasPrefix("n:m") ? "2:4" : $0 },
         doc: "weight, vector, kernel, block, n:m (as 2:4), channel (input), filter (output), neuron, head, layer (a residual branch)"),
       .list("block", optional: true, doc: "Output channels times input channels of a block, like {16, 1}"),
       .choice("scope", among: Scope.allCases.map(\.rawValue), default: "layer",
@@ -92,7 +92,7 @@ struct PruneOptions: Sendable {
 
   private static func amounts(_ table: ValueTable) throws -> [String: Amount] {
     guard table.items.isEmpty else {
-      throw PareError(.argument, "prune", argument: "layers", expected: "amounts by layer name", got: "a list")
+      throw PareError(.argument, "prune: layers", argument: "layers", expected: "amounts by layer name", got: "a list")
     }
     var result: [String: Amount] = [:]
     for (name, value) in table.named {
@@ -148,7 +148,7 @@ extension Budget {
     let names = Quantity.allCases.map(\.rawValue)
     guard table.items.isEmpty, table.named.count == 1, let field = table.named.first else {
       throw PareError(
-        .argument, "prune", argument: "budget", expected: "one of {macs=}, {parameters=}, {bytes=}, {latency_ms=}",
+        .argument, "prune: budget", argument: "budget", expected: "one of {macs=}, {parameters=}, {bytes=}, {latency_ms=}",
         got: table.named.isEmpty ? "an empty table" : table.named.map(\.name).joined(separator: " and "))
     }
     guard let quantity = Quantity(rawValue: field.name) else {

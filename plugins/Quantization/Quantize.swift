@@ -71,7 +71,7 @@ public struct Quantize: CompressionMethod {
 
   private static func layerBits(_ table: ValueTable) throws -> [String: Int] {
     guard table.items.isEmpty else {
-      throw PareError(.argument, "quantize", argument: "layers", expected: "bits by layer name", got: "a list")
+      throw PareError(.argument, "quantize: layers", argument: "layers", expected: "bits by layer name", got: "a list")
     }
     var result: [String: Int] = [:]
     for (name, value) in table.fields {
@@ -224,7 +224,7 @@ private struct Fields {
         expected: allowed.joined(separator: ", "), suggestion: Suggestion.didYouMean(name, among: allowed))
     }
     guard table.items.isEmpty else {
-      throw PareError(.argument, "quantize", argument: argument, expected: "named fields", got: "a list")
+      throw PareError(.argument, "quantize: \(argument)", argument: argument, expected: "named fields", got: "a list")
     }
     self.table = table
     self.argument = argument

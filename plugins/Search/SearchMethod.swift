@@ -50,13 +50,13 @@ public struct LayerSearch: FrontMethod {
     objectives = try arguments.list("objectives").map { value in
       guard let name = value.asString, Self.known.contains(name) else {
         throw PareError(
-          .argument, "search", argument: "objectives", expected: Self.known.joined(separator: ", "), got: value.brief,
+          .argument, "search: objectives", argument: "objectives", expected: Self.known.joined(separator: ", "), got: value.brief,
           suggestion: value.asString.flatMap { Suggestion.didYouMean($0, among: Self.known) })
       }
       return name
     }
     guard Set(objectives).count == objectives.count, !objectives.isEmpty else {
-      throw PareError(.argument, "search", argument: "objectives", expected: "different names, at least one")
+      throw PareError(.argument, "search: objectives", argument: "objectives", expected: "different names, at least one")
     }
     var budget: [String: Double] = [:]
     for (name, value) in try arguments.optionalTable("budget")?.fields ?? [:] {

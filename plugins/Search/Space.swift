@@ -84,7 +84,7 @@ struct LayerSpace {
 
   private static func refused(_ got: String) -> PareError {
     PareError(
-      .argument, "search", argument: "space",
+      .argument, "search: space", argument: "space",
       expected: "filters, bits, ranks joined by +, or a table of choices by LAYER.ratio, LAYER.bits, LAYER.rank", got: got)
   }
 }

@@ -7,7 +7,7 @@ extension Context {
   /// Positions of the calibration samples in the training part, ascending: drawn without replacement from the seed.
   public func calibrationIndices(_ samples: Int) throws -> [Int] {
     guard samples > 0 else {
-      throw PareError(.argument, "calibration", argument: "samples", expected: "at least 1", got: "\(samples)")
+      throw PareError(.argument, "calibration: samples", argument: "samples", expected: "at least 1", got: "\(samples)")
     }
     let count = try data.train.count
     guard count > 0 else { throw PareError(.argument, "the training part is empty", argument: "data") }

@@ -23,11 +23,7 @@ public struct Arguments: Sendable {
   ///   required parameter; `not_found` for a nested entry that nobody registered.
   public init(_ entry: Entry, _ values: [String: Value] = [:], registry: Registry = .shared) throws {
     for name in values.keys.sorted() where entry.parameter(name) == nil {
-      let names = entry.parameters.map(\.name)
-      throw PareError(
-        .argument, "unknown parameter '\(name)' for \(entry.name)", argument: name,
-        suggestion: Suggestion.didYouMean(name, among: names)
-          ?? (names.isEmpty ? "it takes none" : "it takes \(names.joined(separator: ", "))"))
+      throw Self.unknown(name, for: entry)
     }
     var checked: OrderedDictionary<String, Value> = [:]
     var given: Set<String> = []
@@ -52,6 +48,15 @@ public struct Arguments: Sendable {
     self.entry = entry
     self.values = checked
     self.given = given
+  }
+
+  /// - Parameter others: names that are taken beside the declared ones.
+  static func unknown(_ name: String, for entry: Entry, beside others: [String] = []) -> PareError {
+    let names = entry.parameters.map(\.name) + others
+    return PareError(
+      .argument, "unknown parameter '\(name)' for \(entry.name)", argument: name,
+      suggestion: Suggestion.didYouMean(name, among: names)
+        ?? (names.isEmpty ? "it takes none" : "it takes \(names.joined(separator: ", "))"))
   }
 
   /// Returns the same arguments with something that only the registration's `make` understands.

@@ -76,11 +76,16 @@ extension ParameterSpec {
     do {
       let registration = try registry.find(kind, word)
       // A mix weighs its parts; an entry that declares `weight` itself means something of its own.
-      if isMix, registration.entry.parameter("weight") == nil, let given = fields.removeValue(forKey: "weight") {
-        guard let number = given.asNumber, number.isFinite else {
-          throw PareError(.argument, "the weight of '\(word)'", argument: "weight", expected: "a number", got: given.brief)
+      if isMix, registration.entry.parameter("weight") == nil {
+        if let given = fields.removeValue(forKey: "weight") {
+          guard let number = given.asNumber, number.isFinite else {
+            throw PareError(.argument, "the weight of '\(word)'", argument: "weight", expected: "a number", got: given.brief)
+          }
+          weight = number
         }
-        weight = number
+        if let other = fields.keys.sorted().first(where: { registration.entry.parameter($0) == nil }) {
+          throw Arguments.unknown(other, for: registration.entry, beside: ["weight"])
+        }
       }
       return EntryValue(registration, try Arguments(registration.entry, fields, registry: registry), weight: weight)
     } catch let error as PareError where error.code == .notFound {

@@ -61,6 +61,8 @@ public struct ParameterSpec: Sendable {
   public var range: ParameterRange?
   /// For a choice: the allowed words. For any other type: words that are accepted beside its own values ("input").
   public var choices: [String]
+  /// Words that completion offers for a string, which may be another one as well.
+  public var suggestions: [String] = []
   /// What the parameter is for, with its unit.
   public var doc: String
   /// For an entry: of which kind.
@@ -153,10 +155,14 @@ extension ParameterSpec {
   }
 
   /// Any text; `choice` takes one of several words.
+  ///
+  /// - Parameter suggesting: what completion offers.
   public static func string(
-    _ name: String, default: String? = nil, optional: Bool = false, doc: String = ""
+    _ name: String, default: String? = nil, suggesting words: [String] = [], optional: Bool = false, doc: String = ""
   ) -> ParameterSpec {
-    ParameterSpec(name: name, type: .string, default: `default`.map(Value.string), doc: doc, isOptional: optional)
+    var spec = ParameterSpec(name: name, type: .string, default: `default`.map(Value.string), doc: doc, isOptional: optional)
+    spec.suggestions = words
+    return spec
   }
 
   /// One word of `among`.
@@ -281,10 +287,7 @@ extension ParameterSpec {
     return all.dropLast().joined(separator: ", ") + " or " + last
   }
 
-  private var kindWithArticle: String {
-    let name = kind?.rawValue ?? "entry"
-    return ("aeiou".contains(name.first ?? "x") ? "an " : "a ") + name
-  }
+  private var kindWithArticle: String { (kind?.rawValue ?? "entry").withArticle }
 
   private var limits: String {
     guard let range else { return "" }

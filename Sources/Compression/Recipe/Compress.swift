@@ -24,7 +24,7 @@ public func compress(
 ) throws -> CompressionResult {
   guard !recipe.steps.isEmpty else { throw PareError(.argument, "the recipe has no step", argument: "recipe") }
   guard (1...10_000).contains(runs) else {
-    throw PareError(.argument, "compress", argument: "runs", expected: "1...10000", got: "\(runs)")
+    throw PareError(.argument, "compress: runs", argument: "runs", expected: "1...10000", got: "\(runs)")
   }
   let results = try (0..<runs).map { run in
     try RecipeRun(model, recipe, data, seed &+ UInt64(run), options).result()

@@ -27,7 +27,7 @@ extension ImageSets {
   public static func images(in folder: String, height: Int, width: Int) throws -> Folder {
     guard height > 0, width > 0, height <= 1 << 14, width <= 1 << 14 else {
       throw PareError(
-        .argument, "images", argument: "size", expected: "height and width from 1 to \(1 << 14)", got: "\(height), \(width)")
+        .argument, "images: size", argument: "size", expected: "height and width from 1 to \(1 << 14)", got: "\(height), \(width)")
     }
     let folders = try names(in: folder).folders
     func subfolder(_ names: [String]) -> String? { names.first { folders.contains($0) }.map { "\(folder)/\($0)" } }

@@ -93,7 +93,18 @@ public enum ONNX {
     do {
       return try Onnx_ModelProto(serializedBytes: data, options: options)
     } catch {
-      throw PareError(.format, "not an ONNX model, or a damaged one (\(error))")
+      throw PareError(.format, "not an ONNX model, or a damaged one: \(damage(error))")
+    }
+  }
+
+  /// What protobuf's reader stumbled over, in words.
+  static func damage(_ error: any Error) -> String {
+    switch error as? BinaryDecodingError {
+    case .truncated: "it ends too early"
+    case .malformedProtobuf, .trailingGarbage: "its bytes are no protobuf message"
+    case .invalidUTF8: "a name in it is no text"
+    case .messageDepthLimit: "its parts are nested too deep"
+    default: "\(error)"
     }
   }
 

@@ -17,7 +17,7 @@ extension ONNX {
       } catch let error as PareError {
         throw error.located(file: path)
       } catch {
-        throw PareError(.format, "not a tensor file, or a damaged one (\(error))", file: path)
+        throw PareError(.format, "not a tensor file, or a damaged one: \(damage(error))", file: path)
       }
     }
   }

@@ -154,8 +154,7 @@ enum CompressionTypes {
   }
 
   /// `metric=` of functions that measure.
-  static let metricOption = ParameterSpec.function(
-    "metric", optional: true, doc: "A metric's name, or function(outputs, labels) return number end: measured beside accuracy, on the test part")
+  static let metricOption = DataTypes.metricOption("A metric's name, or function(outputs, labels) return number end: measured beside accuracy, on the test part")
 
   static let compress = Function(
     "compress", [.model("model"), .list("recipe", doc: "Steps")],

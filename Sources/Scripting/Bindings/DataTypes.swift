@@ -211,7 +211,12 @@ enum DataTypes {
         let labels = isLabels ? try y.value.converted(to: .i64) : y.value
         return try DataPart(role, x: x.value, y: labels)
       }
-      if case .function(let get) = try table[key: "get"], case .integer(let size) = try table[key: "size"], size >= 0 {
+      if case .function(let get) = try table[key: "get"] {
+        guard case .integer(let size) = try table[key: "size"], size >= 0 else {
+          throw PareError(
+            .argument, "\(name): size of the \(role.rawValue) part", argument: "size", expected: "an integer at least 0",
+            got: try get.state().describe(table[key: "size"]))
+        }
         return try DataPart(role, count: size) { index in
           let results = try get.state().call(get, [.integer(index + 1)])
           guard results.count >= 2 else {
@@ -271,7 +276,7 @@ enum DataTypes {
       Function(
         "part:evaluate", [.model("model")],
         options: [
-          .function("metric", optional: true, doc: "accuracy, loss, top5, a metric's name, or function(outputs, labels) return number end"),
+          metricOption("accuracy, loss, top5, a metric's name, or function(outputs, labels) return number end", own: ["accuracy", "loss", "top5"]),
           .integer("batch", default: 256, in: 1...),
         ], "Measures a model on this part", example: "d.test:evaluate(m).accuracy"
       ) { call in
@@ -297,6 +302,14 @@ enum DataTypes {
   static func origin(of value: LuaValue) throws -> LedgerValue {
     if case .object(let object) = value, let handle = try object.object(as: DatasetHandle.self) { return handle.origin }
     return .table(["name": .string("own"), "own": .boolean(true)])
+  }
+
+  /// The declaration of `metric=`, for which completion offers entries and `own`.
+  static func metricOption(_ doc: String, own: [String] = []) -> ParameterSpec {
+    var spec = ParameterSpec.function("metric", optional: true, doc: doc)
+    spec.kind = .metric
+    spec.suggestions = own
+    return spec
   }
 
   /// A metric's name or a function, as a function of outputs and labels.

@@ -56,7 +56,11 @@ enum SweepFunction {
       } catch {
         // Ctrl-C and limits end the sweep; what a combination does wrong is its own affair.
         let code = (error as? PareError)?.code ?? (error as? LuaError)?.pareError?.code
-        if code == .interrupted || code == .limit { throw error }
+        if code == .interrupted || code == .limit {
+          guard var error = error as? PareError, !lines.isEmpty, error.suggestion == nil else { throw error }
+          error.suggestion = "of the sweep, \(lines.count) of \(combinations.count) combinations are done: runs.list() has them"
+          throw error
+        }
         line.error = "\(error)"
         try row.set("error", .string("\(error)"))
       }

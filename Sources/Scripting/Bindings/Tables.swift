@@ -2,6 +2,7 @@ import Compression
 import Graph
 import LuaBridge
 import Support
+import Tensor
 import Training
 
 /// Results as plain Lua tables.
@@ -168,7 +169,24 @@ enum Comparison {
     return try Tables.described(.table(rows), Text.columns(lines), state)
   }
 
-  /// `{added, removed, changed}`: layers by name; changed ones with their rows before and after.
+  /// By how much the parameters of a layer are other numbers: the norm of the differences, relative to the norm before.
+  ///
+  /// - Returns: nil where shapes or names are not the same, 0 for equal numbers.
+  private static func drift(_ x: Layer, _ y: Layer, _ a: Model, _ b: Model) throws -> Double? {
+    guard !x.parameterNames.isEmpty, x.parameterNames == y.parameterNames else { return nil }
+    var change = 0.0, size = 0.0
+    for name in x.parameterNames {
+      guard let p = try a.parameters[name]?.value.dense(), let q = try b.parameters[name]?.value.dense(), p.shape == q.shape else { return nil }
+      for (old, new) in zip(try p.scalars(), try q.scalars()) {
+        change += old == new ? 0 : (new - old) * (new - old)
+        size += old * old
+      }
+    }
+    return change == 0 ? 0 : (change / size).squareRoot()
+  }
+
+  /// `{added, removed, changed}`: layers by name; changed ones with their rows before and after, and `weights`: by how
+  /// much the numbers are others, where the shapes are the same.
   static func diff(_ a: Model, _ b: Model, _ state: LuaState) throws -> LuaValue {
     let before = try a.layers(), after = try b.layers()
     let old = Dictionary(before.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -176,7 +194,7 @@ enum Comparison {
     let removed = before.map(\.name).filter { new[$0] == nil }, added = after.map(\.name).filter { old[$0] == nil }
     let changed = state.table()
     var count = 0
-    var lines = [["layer", "parameters", "nonzeros", "macs", "bytes", "representation"]]
+    var lines = [["layer", "parameters", "nonzeros", "macs", "bytes", "weights", "representation"]]
     lines += removed.map { ["- " + $0] } + added.map { ["+ " + $0] }
     for name in before.map(\.name) {
       guard let x = old[name], let y = new[name] else { continue }
@@ -187,10 +205,12 @@ enum Comparison {
       guard values || x.op != y.op || x.parameterNames != y.parameterNames || x.shape != y.shape
         || x.representation != y.representation
       else { continue }
+      let drift = try drift(x, y, a, b)
       func arrow(_ p: Int, _ q: Int) -> String { p == q ? p.grouped : "\(p.grouped) -> \(q.grouped)" }
       lines.append([
         name, arrow(x.parameters, y.parameters), arrow(x.nonzeros, y.nonzeros), arrow(x.macs, y.macs),
-        arrow(x.bytes, y.bytes), x.representation == y.representation ? x.representation : "\(x.representation) -> \(y.representation)",
+        arrow(x.bytes, y.bytes), drift.map { $0 == 0 ? "same" : $0.isFinite ? "by \(Figures.short($0 * 100))%" : "changed" } ?? "-",
+        x.representation == y.representation ? x.representation : "\(x.representation) -> \(y.representation)",
       ])
       func figures(_ layer: Layer) throws -> LuaValue {
         try Conversion.record(
@@ -202,7 +222,8 @@ enum Comparison {
       }
       count += 1
       try changed.set(
-        count, Conversion.record(state, ["layer": .string(name), "before": figures(x), "after": figures(y)]))
+        count, Conversion.record(
+          state, ["layer": .string(name), "before": figures(x), "after": figures(y), "weights": drift.map(LuaValue.number)]))
     }
     let text = lines.count == 1 ? "no difference" : Text.columns(lines)
     return try Tables.described(

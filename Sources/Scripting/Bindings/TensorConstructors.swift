@@ -5,7 +5,11 @@ import Tensor
 
 /// `tensor{...}`, `tensor.zeros{...}` and what else makes tensors.
 enum TensorConstructors {
-  static let dtype = ParameterSpec.string("dtype", default: "f32", doc: "Element type: f32, f64, f16, bf16, i8, u8, i16, i32, i64, bool")
+  private static let types = DType.allCases.map(\.name)
+  static let dtype = ParameterSpec.string(
+    "dtype", default: "f32", suggesting: types, doc: "Element type: f32, f64, f16, bf16, i8, u8, i16, i32, i64, bool")
+  /// A type that must be said.
+  static let requiredType = ParameterSpec.string("dtype", suggesting: types)
   private static let seed = ParameterSpec.integer("seed", default: 0, in: 0..., doc: "All numbers are drawn from it")
   private static let shape = ParameterSpec.list("shape", doc: "Sizes of the axes")
 
@@ -23,20 +27,22 @@ enum TensorConstructors {
 
   static let make = Function(
     "tensor", [.table("values", doc: "Nested lists of numbers, or a number")],
-    options: [.string("dtype", optional: true, doc: dtype.doc)],
+    options: [.string("dtype", suggesting: types, optional: true, doc: dtype.doc)],
     "Makes a tensor from nested lists; f32 unless dtype is said", example: "x = tensor{{1, 2}, {3, 4}}"
   ) { call in
     let given = try call.options().optionalString("dtype").map { try type($0, in: "tensor") }
     if let handle: TensorHandle = call.handle(1) {
       return try call.push(given.map { try handle.value.converted(to: $0) } ?? handle.value)
     }
-    if let number = call.lua.number(1) { return try call.push(Tensor.scalar(number, given ?? .f32)) }
+    if let number = call.lua.number(1) {
+      return try call.push(exact(call.lua, 1, given) ?? Tensor.scalar(number, given ?? .f32))
+    }
     if let value = call.lua.boolean(1) { return try call.push(Tensor.scalar(value ? 1 : 0, given ?? .bool)) }
     guard call.lua.isTable(1) else { throw call.refused(1, expected: "nested lists of numbers") }
     if let stacked = try stacked(call) { return try call.push(given.map { try stacked.converted(to: $0) } ?? stacked) }
     let numbers = try call.lua.numbers(1, name: "tensor") { try TensorHandle.scalar(call.lua, $0) }
     let natural: DType = numbers.allBooleans && !numbers.values.isEmpty ? .bool : .f32
-    return try call.push(TensorConstructors.tensor(numbers.values, Shape(numbers.shape), given ?? natural))
+    return try call.push(TensorConstructors.tensor(numbers.values, Shape(numbers.shape), given ?? natural, wide: numbers.wide))
   }
 
   /// A list whose first item is a tensor with axes is a stack.
@@ -47,14 +53,21 @@ enum TensorConstructors {
     return try Tensor.stack(TensorMethods.tensors(table, in: "tensor"), axis: 0)
   }
 
-  static func tensor(_ values: [Double], _ shape: Shape, _ dtype: DType) throws -> Tensor {
+  /// The integer in an argument as i64 without axes, with the digits that a Double has no room for; nil for other types.
+  static func exact(_ lua: LuaCall, _ index: Int, _ dtype: DType?) throws -> Tensor? {
+    guard dtype == .i64, let integer = lua.integer(index) else { return nil }
+    return try Tensor([Int64(integer)], shape: [])
+  }
+
+  /// - Parameter wide: integers by position that `values` has only roughly.
+  static func tensor(_ values: [Double], _ shape: Shape, _ dtype: DType, wide: [Int: Int] = [:]) throws -> Tensor {
     switch dtype {
     case .f32: try Tensor(values.map(Float.init), shape: shape)
     case .f64: try Tensor(values, shape: shape)
     case .i64:
       try Tensor(
-        values.map { value in
-          guard let exact = Int64(exactly: value) else {
+        values.enumerated().map { position, value in
+          guard let exact = wide[position].map(Int64.init) ?? Int64(exactly: value) else {
             throw PareError(.argument, "tensor: an i64 tensor holds integers", expected: "an integer", got: "\(value)")
           }
           return exact
@@ -76,7 +89,12 @@ enum TensorConstructors {
       },
       Function(
         "tensor.full", [shape, .number("value")], options: [dtype], "One value everywhere", example: "tensor.full({2}, 7)"
-      ) { call in try call.push(Tensor.full(call.shape(1), call.number(2), type(call.options(), call))) },
+      ) { call in
+        let dtype = try type(call.options(), call)
+        let shape = try call.shape(1), value = try call.number(2)
+        guard let exact = try exact(call.lua, 2 + call.offset, dtype) else { return try call.push(Tensor.full(shape, value, dtype)) }
+        return try call.push(exact.expanded(to: shape).contiguous())
+      },
       Function(
         "tensor.randn", [shape], options: [seed, dtype], "Normal random numbers, mean 0, deviation 1",
         example: "tensor.randn({64, 10}, {seed=1})"

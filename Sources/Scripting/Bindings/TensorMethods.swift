@@ -301,7 +301,7 @@ enum TensorMethods {
 
   private static var conversion: [Function] {
     [
-      Function("x:to", [.string("dtype")], "The same values in another element type", example: "x:to(\"f16\")") { call in
+      Function("x:to", [TensorConstructors.requiredType], "The same values in another element type", example: "x:to(\"f16\")") { call in
         let x = try call.receiver(TensorHandle.self).value
         return try call.push(x.converted(to: TensorConstructors.type(call.string(1), in: "x:to")))
       },
@@ -316,7 +316,12 @@ enum TensorMethods {
       Function("x:totable", "The elements as nested Lua tables", example: "x:totable()[2][1]") { call in
         let x = try call.receiver(TensorHandle.self).value
         guard x.rank > 0 else { try push(element: x, call.lua); return 1 }
-        try call.lua.push(nested: x.detached().scalars()[...], shape: x.shape.dimensions, integers: x.dtype.isInteger)
+        let lua = call.lua
+        if x.dtype.isInteger {
+          try lua.push(nested: x.values(as: Int64.self)[...], shape: x.shape.dimensions) { lua.push(Int($0)) }
+        } else {
+          try lua.push(nested: x.scalars()[...], shape: x.shape.dimensions) { lua.push($0) }
+        }
         return 1
       },
     ]

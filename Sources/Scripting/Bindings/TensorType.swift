@@ -143,7 +143,13 @@ enum TensorType {
       guard let size = tensor.shape.first else {
         throw PareError(.shape, "x[\(index)]: a tensor without axes has no elements to index", suggestion: "use x:item()")
       }
-      return [try Axis.position(index, rank: size, in: "x[\(index)]", what: "index")]
+      do {
+        return [try Axis.position(index, rank: size, in: "x[\(index)]", what: "index")]
+      } catch var error as PareError {
+        // Where `ipairs` runs into the end.
+        if index == size + 1 { error.suggestion = "#x is \(size): go through it by for i = 1, #x do ... end" }
+        throw error
+      }
     }
     guard call.isTable(2) else { return nil }
     let numbers = try call.numbers(2, name: "x[{...}]") { try TensorHandle.scalar(call, $0) }
@@ -178,6 +184,8 @@ enum TensorType {
     }
     if let value: TensorHandle = call.object(3) {
       try handle.value.set(value.value, at: positions)
+    } else if let exact = try TensorConstructors.exact(call, 3, handle.value.dtype) {
+      try handle.value.set(exact, at: positions)
     } else if let number = call.number(3) {
       try handle.value.set(number, at: positions)
     } else if let truth = call.boolean(3) {

@@ -113,14 +113,18 @@ struct BarChart {
   func text(columns: Int) -> String {
     let names = bars.map(\.name.count).max() ?? 0
     let figures = bars.map { Self.figure($0.value) }, room = figures.map(\.count).max() ?? 0
-    let width = max(8, columns - names - room - 4)
-    let largest = bars.map { abs($0.value) }.filter(\.isFinite).max() ?? 0
+    let (least, half) = span
+    let width = max(8, columns - names - room - (least < 0 ? 5 : 4))
+    // What is below 0 stands to the left of a line.
+    let zero = least < 0 ? max(1, Int((-least / 2 / half * Double(width)).rounded())) : 0
     var lines = title.isEmpty ? [] : [title]
     for (bar, figure) in zip(bars, figures) {
-      let share = largest > 0 && bar.value.isFinite ? abs(bar.value) / largest : 0
+      let share = half > 0 && bar.value.isFinite ? abs(bar.value) / 2 / half : 0
       let eighths = Int((share * Double(width) * 8).rounded())
-      var body = String(repeating: "█", count: eighths / 8)
-      if eighths % 8 > 0, let scalar = Unicode.Scalar(UInt32(0x2590 - eighths % 8)) { body.append(Character(scalar)) }
+      let below = bar.value < 0 ? min(zero, max(1, (eighths + 4) / 8)) : 0
+      var body = String(repeating: " ", count: zero - below) + String(repeating: "█", count: below) + (least < 0 ? "│" : "")
+      if bar.value >= 0 { body += String(repeating: "█", count: eighths / 8) }
+      if bar.value >= 0, eighths % 8 > 0, let scalar = Unicode.Scalar(UInt32(0x2590 - eighths % 8)) { body.append(Character(scalar)) }
       lines.append(
         bar.name + String(repeating: " ", count: names - bar.name.count + 1) + String(repeating: " ", count: room - figure.count)
           + figure + " " + Terminal.coloured(body, Picture.Color.series[0]))
@@ -133,17 +137,27 @@ struct BarChart {
     var picture = Picture(width: 640, height: top + row * Double(bars.count) + 14)
     if !title.isEmpty { picture.text(title, 14, 24, size: 15, color: .ink) }
     let names = min(220, Double(bars.map(\.name.count).max() ?? 0) * 7.6 + 22)
-    let largest = bars.map { abs($0.value) }.filter(\.isFinite).max() ?? 0
+    let (least, half) = span
+    let zero = least < 0 ? names + -least / 2 / half * (560 - names) : names
     for (index, bar) in bars.enumerated() {
       let y = top + row * Double(index)
-      let width = largest > 0 && bar.value.isFinite ? abs(bar.value) / largest * (560 - names) : 0
+      let width = half > 0 && bar.value.isFinite ? abs(bar.value) / 2 / half * (560 - names) : 0
       // Names of layers differ at their ends.
       let name = bar.name.count > Self.longestName ? ".." + bar.name.suffix(Self.longestName - 2) : bar.name
       picture.text(name, names - 8, y + 15, .end, color: .ink)
-      picture.rectangle(names, y + 3, max(width, 0.5), row - 6, Picture.Color.series[0])
-      picture.text(Self.figure(bar.value), names + width + 6, y + 15)
+      picture.rectangle(bar.value < 0 ? zero - width : zero, y + 3, max(width, 0.5), row - 6, Picture.Color.series[0])
+      picture.text(Self.figure(bar.value), (bar.value < 0 ? zero : zero + width) + 6, y + 15)
     }
+    if least < 0 { picture.line([.init(zero, top), .init(zero, picture.height - 14)], .soft, width: 1) }
     return picture
+  }
+
+  /// The least value, at most 0, and half of the way from there to the greatest, at least 0: the whole may be beyond
+  /// what a number can say.
+  private var span: (least: Double, half: Double) {
+    let known = bars.map(\.value).filter(\.isFinite)
+    let least = min(0, known.min() ?? 0)
+    return (least, max(0, known.max() ?? 0) / 2 - least / 2)
   }
 
   /// Characters of a name that the left side of a picture has room for.
@@ -279,13 +293,15 @@ struct HeatMap {
       width: max(200, cell * Double(small.columns) + 40), height: top + cell * Double(small.rows) + 40)
     if !title.isEmpty { picture.text(title, 20, 26, size: 15, color: .ink) }
     for (index, share) in small.shares.enumerated() {
-      guard let share else { continue }
-      picture.rectangle(
-        20 + Double(index % small.columns) * cell, top + Double(index / small.columns) * cell, cell, cell, .shade(share))
+      let x = 20 + Double(index % small.columns) * cell, y = top + Double(index / small.columns) * cell
+      picture.rectangle(x, y, cell, cell, share.map { .shade($0) } ?? .grid)
+      // What is no number is crossed out.
+      if share == nil { picture.line([.init(x, y + cell), .init(x + cell, y)], .soft, width: 1) }
     }
     let known = values.filter(\.isFinite)
     if let low = known.min(), let high = known.max() {
-      picture.text("\(Figures.short(low)) (light) to \(Figures.short(high))", 20, picture.height - 14)
+      let crossed = known.count < values.count ? "; crossed: no number" : ""
+      picture.text("\(Figures.short(low)) (light) to \(Figures.short(high))\(crossed)", 20, picture.height - 14)
     }
     return picture
   }

@@ -168,9 +168,14 @@ struct Completion {
   private func parameters(of name: String) -> [ParameterSpec] {
     let plain = name.hasPrefix("method.") ? String(name.dropFirst(7)) : name
     if let registration = Registry.shared.lookUp(.method, plain) { return registration.entry.parameters }
-    if let function = environment.declarations[name] { return function.options }
+    return declared(name).flatMap(\.options)
+  }
+
+  /// The functions that a name may mean: all methods of that name, whatever the variable before it is called.
+  private func declared(_ name: String) -> [Function] {
+    if let function = environment.declarations[name] { return [function] }
     guard let key = name.split(whereSeparator: { ".:".contains($0) }).last else { return [] }
-    return environment.declarations.values.filter { $0.isMethod && $0.key == key }.flatMap(\.options)
+    return environment.declarations.values.filter { $0.isMethod && $0.key == key }
   }
 
   /// Inside `criterion="`: what the parameter may be. Nil outside of a string.
@@ -211,7 +216,7 @@ struct Completion {
       return (quote + 1, layerNames().filter { $0.hasPrefix(word) })
     }
     let words = parameters(of: function).filter { $0.name == parameter }.flatMap { spec -> [String] in
-      spec.choices + (spec.kind.map { Registry.shared.list($0).map(\.name) } ?? [])
+      spec.choices + spec.suggestions + (spec.kind.map { Registry.shared.list($0).map(\.name) } ?? [])
     }
     return words.isEmpty ? files() : (quote + 1, matching(word, words))
   }
@@ -243,7 +248,8 @@ struct Completion {
     case "registry.list": ExtensionKind.allCases.map(\.rawValue)
     case let name? where name.hasSuffix(":why") || name.hasSuffix(":replace"): layerNames()
     case "data.load": ["digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "images", "npy", "synthetic"] + Registry.shared.list(.dataset).map(\.name)
-    default: []
+    case let name?: declared(name).flatMap { $0.positional.first?.suggestions ?? [] }
+    case nil: []
     }
   }
 }

@@ -22,6 +22,8 @@ final class LineEditor {
   private let historyPath: String?
   private let completer: Completer
   fileprivate var prompt: UnsafeMutablePointer<CChar>
+  /// Whether the line goes on with a chunk.
+  private var isContinued = false
 
   nonisolated(unsafe) fileprivate static weak var current: LineEditor?
 
@@ -62,7 +64,10 @@ final class LineEditor {
   }
 
   /// Reads one line.
-  func read(prompt text: String) -> Line {
+  ///
+  /// - Parameter isContinued: whether it goes on with a chunk.
+  func read(prompt text: String, isContinued: Bool) -> Line {
+    self.isContinued = isContinued
     free(prompt)
     prompt = strdup(text)
     fflush(nil)
@@ -102,6 +107,11 @@ final class LineEditor {
     guard let info = el_line(edit)?.pointee, let buffer = info.buffer, let cursor = info.cursor else { return pare_edit_error }
     let bytes = UnsafeRawBufferPointer(start: buffer, count: cursor - buffer)
     let before = String(decoding: bytes, as: UTF8.self)
+    // At the start of a further line a tab indents, as in what is pasted.
+    if isContinued, before.allSatisfy({ $0 == " " }) {
+      el_insertstr(edit, "  ")
+      return pare_edit_refresh
+    }
     let (start, candidates) = completer(before)
     guard let first = candidates.first else { return pare_edit_error }
     let word = String(before.dropFirst(start))

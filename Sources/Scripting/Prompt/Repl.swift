@@ -37,7 +37,7 @@ final class Repl {
     if let offer = environment.workspace?.offer() { print(offer) }
     var pending = ""
     while true {
-      switch editor.read(prompt: pending.isEmpty ? "> " : ">> ") {
+      switch editor.read(prompt: pending.isEmpty ? "> " : ">> ", isContinued: !pending.isEmpty) {
       case .end:
         print("")
         environment.workspace?.end()

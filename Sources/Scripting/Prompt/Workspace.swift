@@ -119,12 +119,12 @@ final class Workspace {
   /// Whether a chunk only looks at the session or writes it: there is none where a script runs.
   private static func isOfThePrompt(_ text: String) -> Bool {
     let start = text.drop { $0.isWhitespace }
-    return ["who(", "session.save", "session.forget"].contains { start.hasPrefix($0) }
+    return ["who(", "session.save", "session.forget", "session.restore"].contains { start.hasPrefix($0) }
   }
 
   /// The session as a script: every chunk that ran, expressions printed as the prompt printed them.
   var script: String {
-    var text = "-- A session at the prompt of Pare \(pareVersion).\n"
+    var text = "-- A session at the prompt of Pare \(pareVersion).\n" + restored
     for line in lines where !Self.isOfThePrompt(line.text) {
       var body = line.text
       while let last = body.last, last.isWhitespace || (line.isExpression && last == ";") { body.removeLast() }
@@ -150,12 +150,18 @@ final class Workspace {
       + "session.forget() drops it."
   }
 
-  /// Reads the newest left session, and takes it off the list.
+  /// The lines that made what was restored.
+  private var restored = ""
+
+  /// Reads the newest left session, and takes it off the list. Its folder stays where something in it cannot be read.
+  ///
+  /// - Throws: `not_found` where none is left, `interrupted`; then it can be asked for again.
   func restore() throws -> [(name: String, value: AnyObject, bytes: Int)] {
     guard let newest = left.last else {
       throw PareError(.notFound, "there is no session to restore", suggestion: "sessions are offered after one ended unexpectedly")
     }
     var found: [(String, AnyObject, Int)] = []
+    var isWhole = true
     for name in Self.names(in: newest) {
       do {
         if Folders.exists("\(newest)/\(name).pare") {
@@ -165,11 +171,18 @@ final class Workspace {
           let result = try CompressionResult(archive: "\(newest)/\(name).result")
           found.append((name, ResultHandle(result), result.model.heldBytes))
         }
-      } catch { Console.warn("'\(name)' of the session that ended cannot be read: \(error)") }
+      } catch {
+        if (error as? PareError)?.code == .interrupted { throw error }
+        isWhole = false
+        Console.warn("'\(name)' of the session that ended cannot be read and stays in \(newest): \(error)")
+      }
     }
     left.removeLast()
+    if let text = try? ScriptFile.read(newest + "/session.lua") {
+      restored += text.split(separator: "\n", omittingEmptySubsequences: false).dropFirst().joined(separator: "\n")
+    }
     // Memory-mapped files stay readable once they are unlinked.
-    Folders.remove(newest)
+    if isWhole { Folders.remove(newest) }
     return found
   }
 

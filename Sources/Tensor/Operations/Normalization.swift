@@ -141,6 +141,14 @@ extension Tensor {
       throw PareError(.argument, "[crossEntropy] smoothing \(smoothing)", argument: "smoothing", expected: "0..<1", op: "crossEntropy")
     }
     let (n, k) = (shape.dims[0], shape.dims[1])
+    // A one-hot row counts negative indices from the end: as a label, -1 would be the last class.
+    if labels.dtype.isInteger {
+      for (i, label) in try labels.values(as: Int64.self).enumerated() where label < 0 || label >= k {
+        throw PareError(
+          .argument, "[crossEntropy] label \(label) at position \(i) is no class", argument: "labels", expected: "0..<\(k)",
+          op: "crossEntropy")
+      }
+    }
     let target = try labels.oneHot(classes: k, dtype: dtype) * (1 - smoothing) + smoothing / Double(k)
     let logits = detached()
     let logs = try Compute.backend.softmax(logits, axis: 1, log: true)

@@ -67,7 +67,7 @@ public struct DataPart: Sendable {
   /// Returns the first `n` samples in file order as a part of the same role; all of them if there are fewer.
   public func take(_ n: Int) throws -> DataPart {
     guard n >= 0 else {
-      throw PareError(.argument, "take", argument: "n", expected: "0 or more samples", got: "\(n)")
+      throw PareError(.argument, "take: n", argument: "n", expected: "0 or more samples", got: "\(n)")
     }
     let kept = indices.map { Array($0.prefix(n)) } ?? Array(0..<min(n, source.count))
     return DataPart(role, source, checked: kept, isNormalizationGiven)
@@ -84,7 +84,7 @@ public struct DataPart: Sendable {
   /// - Throws: `PareError.argument` if `size` is not positive.
   public func batches(size: Int = 64, shuffle: Bool = false, seed: UInt64 = 0, epoch: Int = 0) throws -> Batches {
     guard size > 0 else {
-      throw PareError(.argument, "batches", argument: "size", expected: "at least 1", got: "\(size)")
+      throw PareError(.argument, "batches: size", argument: "size", expected: "at least 1", got: "\(size)")
     }
     var order = Array(0..<count)
     if shuffle {

@@ -58,12 +58,12 @@ extension Normalization {
   func check(channels: Int) throws {
     guard mean.count == channels, deviation.count == channels else {
       throw PareError(
-        .argument, "normalization", argument: "normalize", expected: "mean and std of \(channels) channels",
+        .argument, "normalization: normalize", argument: "normalize", expected: "mean and std of \(channels) channels",
         got: "\(mean.count) and \(deviation.count)")
     }
     guard mean.allSatisfy(\.isFinite), deviation.allSatisfy({ $0.isFinite && $0 > 0 }) else {
       throw PareError(
-        .argument, "normalization", argument: "normalize", expected: "finite means and positive standard deviations",
+        .argument, "normalization: normalize", argument: "normalize", expected: "finite means and positive standard deviations",
         got: text)
     }
   }

@@ -79,7 +79,7 @@ final class TrainingRun {
     warmup = Int((options.warmup * Double(stepsPerEpoch)).rounded())
     let (batches, overflow) = batchesPerEpoch.multipliedReportingOverflow(by: options.epochs)
     guard !overflow, batches < 1 << 53 else {
-      throw PareError(.argument, "train", argument: "epochs", expected: "a number of steps that fits", got: "\(options.epochs)")
+      throw PareError(.argument, "train: epochs", argument: "epochs", expected: "a number of steps that fits", got: "\(options.epochs)")
     }
     let optimizer = try Optimizers.make(
       options.optimizer, learningRate: options.lr, momentum: options.momentum, nesterov: options.nesterov,
@@ -221,6 +221,11 @@ final class TrainingRun {
       parameters: tracked.merging(pass.statistics) { leaf, _ in leaf }, seed: dropoutSeed(batch: number),
       autocast: autocast)
     var loss = try options.loss.value(execution, batch)
+    guard loss.count == 1 else {
+      throw PareError(
+        .shape, "train: the loss \(options.loss.name)", argument: "loss", expected: "one element, such as a mean",
+        got: "shape \(loss.shape)")
+    }
     if let penalty = options.penalty { loss = try loss + penalty.value(projected(tracked), state.model) }
     let value = try loss.detached().item()
     guard value.isFinite || scaler != nil else {

@@ -65,7 +65,7 @@ public struct TrainingOptions {
   /// - Throws: `PareError.argument`, `.notFound` or `.unsupported` naming the option, `.io` for a checkpoint or a log that could not be written.
   func check() throws {
     func require(_ holds: Bool, _ argument: String, _ expected: String, _ got: Any) throws {
-      if !holds { throw PareError(.argument, "train", argument: argument, expected: expected, got: "\(got)") }
+      if !holds { throw PareError(.argument, "train: \(argument)", argument: argument, expected: expected, got: "\(got)") }
     }
     try require(epochs >= 0, "epochs", "0 or more", epochs)
     try require(batch > 0, "batch", "at least 1", batch)

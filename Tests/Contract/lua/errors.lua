@@ -23,4 +23,7 @@ fails("not_found", function() return data.load("digitz") end)
 -- errors of Lua itself and error(v) arrive unchanged
 local ok, v = pcall(error, {mine=1}); assert(not ok and v.mine == 1)
 ok, v = pcall(error, "plain", 0); assert(v == "plain")
+e = fails("argument", function() return distill{loss={{"kd", weigth=1}}} end); assert(e.suggestion == "did you mean 'weight'?", tostring(e))
+e = fails("argument", function() return distill{loss={{"kd", q=1}}} end); assert(e.suggestion:find("alpha, weight", 1, true), tostring(e))
+e = fails("argument", function() nn.lenet300().seed = 1 end); assert(e:find("read only", 1, true))
 ok, v = pcall(function() local n = nil; return n.x end); assert(type(v) == "string")

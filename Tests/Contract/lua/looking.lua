@@ -44,3 +44,8 @@ assert(#short >= 1 and short.left > 0 and #short + short.left == 6)
 local recipe = {prune{sparsity=0.6}, finetune{epochs=2}}
 local a = compress(m, recipe, {data=d, seed=9, autosave="kept"}); local b = compress(m, recipe, {data=d, seed=9, autosave="kept"}); assert(a.model == b.model and #b.steps == 2 and b.steps[2].history[2].loss == a.steps[2].history[2].loss and b.after.accuracy == a.after.accuracy)
 for _, name in ipairs{"save", "restore", "forget"} do local ok, e = pcall(session[name], "x.lua"); assert(not ok and (e.code == "unsupported" or e.code == "argument")) end
+bars({down=-3, up=1}, {path="n.svg"}); local _, signs = size("n.svg"); local places = {}
+for x in signs:gmatch('<rect x="([%d.]+)"') do places[x] = true end
+local several = 0; for _ in pairs(places) do several = several + 1 end; assert(several >= 2, signs) -- below 0 goes to the left
+bars{down=-3, up=1, none=0/0}; bars{a=-1e308, b=1e308}
+heat({{1, 0/0}, {2, 3}}, {path="nan.svg"}); assert(select(2, size("nan.svg")):find("crossed", 1, true)); heat({{0/0}}, {path="nan.svg"})

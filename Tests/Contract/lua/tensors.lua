@@ -8,6 +8,12 @@ assert(tostring(tensor({1e300, 1e15, -1e38, 5e-324, 9.999999e-7}, {dtype="f64"})
 local ok, e = pcall(function() return tensor({1}, {dtype="i64"}) + tensor{1} end); assert(not ok and e.code == "dtype" and e:find("x:to(", 1, true), tostring(e))
 assert(tostring(tensor{0/0, 1/0, -1/0}):find("[nan, inf, -inf]", 1, true))
 assert(tensor({1,2}, {dtype="i64"}).dtype == "i64")
+local wide = tensor({{9007199254740993, math.maxinteger}, {math.mininteger, 3.0}}, {dtype="i64"}) -- no digit goes through a float
+assert(wide[{1,1}] == 9007199254740993 and wide[{1,2}] == math.maxinteger and wide:totable()[2][1] == math.mininteger)
+assert(wide:totable()[2][2] == 3 and tostring(wide[1]):find("9007199254740993", 1, true), tostring(wide[1]))
+wide[{2,2}] = 9007199254740995; assert(wide[{2,2}] == 9007199254740995)
+wide = tensor.full({2}, 9007199254740993, {dtype="i64"}); assert(wide[2] == 9007199254740993 and wide:max():item() == wide[1])
+assert(tensor(math.maxinteger, {dtype="i64"}):item() == math.maxinteger)
 same(tensor.zeros{2,3}.shape, {2,3}); assert(tensor.zeros({2,3}, {dtype="f64"}).dtype == "f64")
 same(tensor.ones{2}:totable(), {1,1}); same(tensor.full({2}, 7):totable(), {7,7})
 assert(tensor.randn({64,10}, {seed=1}):equal(tensor.randn({64,10}, {seed=1})))
@@ -30,6 +36,8 @@ x[1] = tensor{7,8}; same(x[1]:totable(), {7,8}); x = tensor{{1,2},{3,4}}
 same(tensor{1,2,3,4}:slice(1, 2, 3):totable(), {2,3})
 same(tensor{10,20,30}:index(1, tensor({2,0}, {dtype="i64"})):totable(), {30,10})
 assert(not pcall(function() return x[3] end)); assert(not pcall(function() return x[{1,5}] end))
+
+ok, e = pcall(function() for _ in ipairs(tensor{1,2}) do end end); assert(not ok and e.suggestion:find("for i = 1, #x", 1, true), tostring(e))
 
 -- arithmetic, reductions
 local w = (x * 2 + 1):relu():matmul(x:t())

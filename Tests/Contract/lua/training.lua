@@ -75,3 +75,13 @@ for _, p in ipairs{"bf16", "f16"} do
     local _, log = train(m, small, {epochs=2, batch=6, precision=p, lr=0.01}); assert(log[2].loss == log[2].loss and log[2].loss < 5)
   end
 end
+-- A label outside the classes, a loss of several elements and a part without a size are told, not trained on.
+do
+  local net = nn.sequential{nn.linear{in_features=4, out_features=3}}
+  local function told(part, options, word)
+    local ok, e = pcall(train, net, {train=part, validation=part, test=part}, options); assert(not ok and e:find(word, 1, true), tostring(e))
+  end
+  for _, label in ipairs{-1, 3} do told({x=tensor.ones{2, 4}, y=tensor.full({2}, label, {dtype="i64"})}, {epochs=1}, "is no class") end
+  told({x=tensor.ones{2, 4}, y=tensor.zeros({2}, {dtype="i64"})}, {epochs=1, loss=function(outputs) return outputs end}, "one element")
+  told({size=-1, get=function() return tensor.ones{4}, 1 end}, {epochs=1}, "at least 0")
+end

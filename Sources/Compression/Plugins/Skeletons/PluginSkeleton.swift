@@ -21,7 +21,7 @@ public enum PluginSkeleton {
     _ = try Entry(name: name, summary: "").verified()
     guard let template = template(kind, language) else {
       throw PareError(
-        .unsupported, "a \(kind) is not written in \(language == .lua ? "Lua" : "Swift")", argument: "kind",
+        .unsupported, "\(kind.rawValue.withArticle) is not written in \(language == .lua ? "Lua" : "Swift")", argument: "kind",
         suggestion: language == .lua ? "leave out --lua: Swift has all kinds" : nil)
     }
     return template.replacing("TYPE", with: type(name)).replacing("NAME", with: name)
