@@ -47,7 +47,7 @@ def begin():
     if pid == 0: os.execv(sys.argv[1], [sys.argv[1], "--no-plugins"])
     expect("> ")
 begin(); send("net = nn.lenet300()\n"); expect("> "); send("40 + 4\n"); expect("\n44"); time.sleep(0.5); os.kill(pid, signal.SIGKILL); os.waitpid(pid, 0)
-begin(); send("session.restore()\n"); expect('{"net"}'); send("session.save('again.lua')\n"); expect("> "); send("'sa' .. 'ved'\n"); expect("\nsaved"); send("\x04"); os.waitpid(pid, 0)
+begin(); send("session.restore()\n"); expect('{"net"}'); send("session.save('again.lua')\n"); expect("> "); send("'sa' .. 'ved'\n"); expect("\nsaved"); expect("> "); send("\x04"); os.waitpid(pid, 0)
 P
 python3 drive.py "$PARE"
 grep -q "40 + 2" state/pare/history
