@@ -13,4 +13,8 @@ for library in Sources/C*/include; do
   name=$(basename "$(dirname "$library")")
   cp -r "$library" "$modules/include/$name"
 done
+# Where this user compiles plugins, the first one would wait some seconds for the modules of C; it also shows that they load.
+if command -v swiftc > /dev/null; then
+  "$prefix/bin/pare" --quiet --no-plugins -e 'plugin.load("plugins/examples/swift/example_criterion.swift");'
+fi
 echo "installed $prefix/bin/pare"
