@@ -149,14 +149,13 @@ extension Lowering {
       node.name, "Attention", "heads", touching: operands + [destination, scratch] + [mask].compactMap { $0 },
       operations: task.images * task.heads * task.positions * task.keys * (task.size + task.value_size)
     ) { [task] base, _ in
-      func floats(_ place: Place) -> UnsafeMutablePointer<Float> { place.address(base).assumingMemoryBound(to: Float.self) }
       var task = task
-      task.q = UnsafePointer(floats(operands[0]))
-      task.k = UnsafePointer(floats(operands[1]))
-      task.v = UnsafePointer(floats(operands[2]))
-      task.y = floats(destination)
-      task.mask = mask.map { UnsafePointer(floats($0)) }
-      pare_attention(&task, floats(scratch), Int32(clamping: threads))
+      task.q = UnsafePointer(operands[0].floats(base))
+      task.k = UnsafePointer(operands[1].floats(base))
+      task.v = UnsafePointer(operands[2].floats(base))
+      task.y = destination.floats(base)
+      task.mask = mask.map { UnsafePointer($0.floats(base)) }
+      pare_attention(&task, scratch.floats(base), Int32(clamping: threads))
     }
     values[node.outputs[0]] = result
   }

@@ -309,9 +309,7 @@ extension Lowering {
       (DNNL_ARG_DST, layout, place),
     ]
     if let bias = epilogue.bias {
-      let storage = try Storage(byteCount: bias.count * 4)
-      bias.withUnsafeBytes { if let base = $0.baseAddress { storage.base.copyMemory(from: base, byteCount: $0.count) } }
-      arguments.append((DNNL_ARG_BIAS, try MemoryDescriptor([bias.count], dnnl_f32), .constant(storage)))
+      arguments.append((DNNL_ARG_BIAS, try MemoryDescriptor([bias.count], dnnl_f32), .constant(try SparseLayers.storage(bias))))
     }
     for (argument, point) in epilogue.attributes.zeroPoints {
       let storage = try Storage(byteCount: 4)

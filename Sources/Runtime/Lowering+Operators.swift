@@ -250,8 +250,7 @@ extension Lowering {
     result.forms = [Value.Form(layout: form.layout, place: place)]
     let threads = threads(for: result.count)
     emit(node.name, node.op, "rows", touching: [form.place, scales.place, place]) { base, _ in
-      func floats(_ place: Place) -> UnsafeMutablePointer<Float> { place.address(base).assumingMemoryBound(to: Float.self) }
-      pare_scale_rows(floats(form.place), floats(scales.place), floats(place), groups, rows, width, threads)
+      pare_scale_rows(form.place.floats(base), scales.place.floats(base), place.floats(base), groups, rows, width, threads)
     }
     values[node.outputs[0]] = result
     return true

@@ -53,13 +53,12 @@ extension Lowering {
       touching: [source, destination, scratch] + [added].compactMap { $0 }, operations: a.operations + b.operations,
       weightBytes: a.weightBytes + b.weightBytes
     ) { base, _ in
-      func floats(_ place: Place) -> UnsafeMutablePointer<Float> { place.address(base).assumingMemoryBound(to: Float.self) }
       var task = pare_gemm_pair_task(
-        x: floats(source), first: weights.0.base.assumingMemoryBound(to: Float.self),
-        second: weights.1.base.assumingMemoryBound(to: Float.self), y: floats(destination), rows: a.rows, inner: a.inner,
+        x: source.floats(base), first: weights.0.base.assumingMemoryBound(to: Float.self),
+        second: weights.1.base.assumingMemoryBound(to: Float.self), y: destination.floats(base), rows: a.rows, inner: a.inner,
         middle: a.outputs, outputs: b.outputs, then: a.epilogue(),
-        last: b.epilogue(residual: added.map { UnsafePointer(floats($0)) }))
-      pare_gemm_pair(&task, floats(scratch), threads)
+        last: b.epilogue(residual: added.map { UnsafePointer($0.floats(base)) }))
+      pare_gemm_pair(&task, scratch.floats(base), threads)
     }
     values[b.head.output] = result
     for node in b.rest { try lower(node) }

@@ -78,11 +78,7 @@ extension Lowering {
     }
     product.head = Chain(nodes: Array(chain.nodes.prefix(length + 1)), links: Array(chain.links.prefix(length)))
     product.rest = chain.nodes.dropFirst(length + 1)
-    product.bias = try bias.map { values in
-      let storage = try Storage(byteCount: max(values.count, 1) * 4)
-      values.withUnsafeBytes { if let base = $0.baseAddress { storage.base.copyMemory(from: base, byteCount: $0.count) } }
-      return storage
-    }
+    product.bias = try bias.map { try SparseLayers.storage($0) }
     return product
   }
 
@@ -118,10 +114,9 @@ extension Lowering {
       node.name, product.head.label, "panels" + note(for: node), touching: [source, destination] + [added].compactMap { $0 },
       operations: product.operations, weightBytes: product.weightBytes
     ) { base, _ in
-      func floats(_ place: Place) -> UnsafeMutablePointer<Float> { place.address(base).assumingMemoryBound(to: Float.self) }
-      var epilogue = product.epilogue(residual: added.map { UnsafePointer(floats($0)) })
+      var epilogue = product.epilogue(residual: added.map { UnsafePointer($0.floats(base)) })
       pare_gemm(
-        floats(source), product.inner, weights.base.assumingMemoryBound(to: Float.self), floats(destination), product.outputs,
+        source.floats(base), product.inner, weights.base.assumingMemoryBound(to: Float.self), destination.floats(base), product.outputs,
         product.rows, product.inner, product.outputs, &epilogue, threads)
     }
     values[product.head.output] = result

@@ -401,4 +401,6 @@ extension Place {
     case .constant(let storage): storage.base
     }
   }
+
+  func floats(_ base: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Float> { address(base).assumingMemoryBound(to: Float.self) }
 }
