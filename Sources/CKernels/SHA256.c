@@ -1,5 +1,5 @@
 // Models are hashed at each step of a recipe, so the processor's own instructions are used where it has them: they take a
-// tenth of the time of the portable rounds.
+// fraction of the time of the portable rounds.
 #include "SHA256.h"
 #include "Isa.h"
 

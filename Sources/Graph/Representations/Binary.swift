@@ -6,6 +6,7 @@ import Tensor
 /// Two values an output are the invariant: an update takes the signs of the new values (0 counts as positive) and the mean
 /// of their sizes.
 public struct BinaryRepresentation: Representation {
+  /// What files and listings call it.
   public static let kind = "binary"
   /// bool, the parameter's shape; true is positive.
   public let signs: Tensor
@@ -30,7 +31,9 @@ public struct BinaryRepresentation: Representation {
     try self.init(signs: plain.ge(0), scales: plain.count == 0 ? emptyScales(plain.shape, axis) : plain.abs().mean(axes: others), axis: axis)
   }
 
+  /// The shape of the dense form.
   public var shape: Shape { signs.shape }
+  /// How many elements of the dense form are not 0.
   public var nonzeros: Int { (try? dense().countNonzero()) ?? signs.count }
 
   /// f32: the sign times its scale, -scale where `signs` is false.
@@ -81,6 +84,7 @@ public struct BinaryRepresentation: Representation {
 /// Three values an output are the invariant. An update sets to 0 what is smaller than 0.7 of the mean size, and takes the
 /// mean size of the rest for the scale.
 public struct TernaryRepresentation: Representation {
+  /// What files and listings call it.
   public static let kind = "ternary"
   /// i8, the parameter's shape: -1, 0 or 1.
   public let values: Tensor
@@ -122,7 +126,9 @@ public struct TernaryRepresentation: Representation {
     try self.init(values: (plain.sign() * large).converted(to: .i8), scales: scales, axis: axis, mask: mask)
   }
 
+  /// The shape of the dense form.
   public var shape: Shape { values.shape }
+  /// How many elements of the dense form are not 0.
   public var nonzeros: Int { (try? dense().countNonzero()) ?? values.count }
 
   /// f32: the value times its scale.
@@ -143,12 +149,14 @@ public struct TernaryRepresentation: Representation {
     return try TernaryRepresentation(nearest: leaf, axis: axis, mask: kept)
   }
 
+  /// A slice is of the same kind: scales, mask and values are cut alike.
   public func sliced(axis cut: Int, keeping: [Int]) throws -> any Representation {
     try TernaryRepresentation(
       values: values.keeping(keeping, axis: cut), scales: cut == axis ? scales.keeping(keeping, axis: 0) : scales, axis: axis,
       mask: kept?.keeping(keeping, axis: cut))
   }
 
+  /// True (bool, the dense shape) where a later step may set a value; nil: everywhere.
   public func mask() throws -> Tensor? { kept }
 
   /// The scales stay what they were.
@@ -165,6 +173,9 @@ public struct TernaryRepresentation: Representation {
     if let kept { encoder.set("mask", blob: try packedBits(kept.values(as: UInt8.self), bits: 1)) }
   }
 
+  /// Reads what `encode` wrote.
+  ///
+  /// - Throws: `format` for fields that are missing, of another type, or do not fit each other.
   public init(from decoder: inout RepresentationDecoder) throws {
     let shape = try decoder.shape("shape")
     let values = try decoder.unpacked("values", shape, bits: 2).values(as: UInt8.self).map { Int8($0) - 1 }

@@ -6,7 +6,9 @@ import Tensor
 ///
 /// Blocks at the end of an axis are smaller where its size is no multiple of theirs.
 public struct BlockRepresentation: SparseRepresentation {
+  /// What files and listings call it.
   public static let kind = "block"
+  /// The shape of the dense form.
   public let shape: Shape
   /// Output channels of a block.
   public let height: Int
@@ -91,6 +93,7 @@ public struct BlockRepresentation: SparseRepresentation {
     return layout
   }
 
+  /// The elements of `stored` at their places in the dense shape, 0 elsewhere.
   public func scattered(_ stored: Tensor) throws -> Tensor {
     let positions = try layout().positions(grid)
     let indices = try Tensor(positions, shape: Shape([positions.count]))

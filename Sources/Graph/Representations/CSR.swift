@@ -3,7 +3,9 @@ import Tensor
 
 /// Compressed sparse rows: the first axis are the rows, all others together the columns; only nonzeros are stored.
 public struct CSRRepresentation: SparseRepresentation {
+  /// What files and listings call it.
   public static let kind = "csr"
+  /// The shape of the dense form.
   public let shape: Shape
   /// Floating, `[stored]`: values row by row, columns ascending.
   public let values: Tensor
@@ -35,20 +37,26 @@ public struct CSRRepresentation: SparseRepresentation {
   /// Elements in one row.
   public var rowWidth: Int { shape[0] == 0 ? 0 : shape.count / shape[0] }
 
+  /// The elements of `stored` at their places in the dense shape, 0 elsewhere.
   public func scattered(_ stored: Tensor) throws -> Tensor {
     let positions = rows.positions(width: rowWidth)
     let indices = try Tensor(positions, shape: Shape([positions.count]))
     return try Tensor.zeros(Shape([shape.count]), stored.dtype).scatterElements(axis: 0, indices: indices, values: stored).reshaped(shape)
   }
 
+  /// Sparse rows of `tensor` where `pattern` is true.
   public func storing(_ tensor: Tensor, pattern: Tensor) throws -> any Representation { try CSRRepresentation(tensor, pattern: pattern) }
 
+  /// Fields: the shape, the stored values in the order of rows, and for each row where it begins and its columns.
   public func encode(into encoder: inout RepresentationEncoder) throws {
     encoder.set("shape", .integers(shape.dimensions))
     encoder.set("values", blob: values)
     try rows.encode(into: &encoder)
   }
 
+  /// Reads what `encode` wrote.
+  ///
+  /// - Throws: `format` for fields that are missing, of another type, or do not fit each other.
   public init(from decoder: inout RepresentationDecoder) throws {
     shape = try decoder.shape("shape")
     guard shape.rank >= 1 else { throw decoder.invalid("'shape' must have rank 1 or more") }

@@ -6,6 +6,7 @@ import Tensor
 ///
 /// Which elements share a value is the invariant: an update moves each entry of the table to the mean of its elements.
 public struct CodebookRepresentation: Representation {
+  /// What files and listings call it.
   public static let kind = "codebook"
   /// u8, the parameter's shape; each below the number of entries.
   public let codes: Tensor
@@ -51,11 +52,13 @@ public struct CodebookRepresentation: Representation {
     return try CodebookRepresentation(codes: Tensor(codes, shape: tensor.shape), table: table, mask: mask)
   }
 
+  /// The shape of the dense form.
   public var shape: Shape { codes.shape }
   /// The number of different values.
   public var entries: Int { table.count }
   /// Bits of a code in a file.
   public var bits: Int { max(1, Int.bitWidth - (entries - 1).leadingZeroBitCount) }
+  /// How many elements of the dense form are not 0.
   public var nonzeros: Int { (try? dense().countNonzero()) ?? codes.count }
 
   /// f32: each code's entry of the table, 0 where `kept` is false.
@@ -98,6 +101,7 @@ public struct CodebookRepresentation: Representation {
       codes: codes.keeping(keeping, axis: axis), table: table, mask: kept?.keeping(keeping, axis: axis))
   }
 
+  /// True (bool, the dense shape) where a later step may set a value; nil: everywhere.
   public func mask() throws -> Tensor? { kept }
 
   /// Codes and table stay what they were.
@@ -113,6 +117,9 @@ public struct CodebookRepresentation: Representation {
     if let kept { encoder.set("mask", blob: try packedBits(kept.values(as: UInt8.self), bits: 1)) }
   }
 
+  /// Reads what `encode` wrote.
+  ///
+  /// - Throws: `format` for fields that are missing, of another type, or do not fit each other.
   public init(from decoder: inout RepresentationDecoder) throws {
     let shape = try decoder.shape("shape"), table = try decoder.tensor("table", [.f32])
     guard (1...256).contains(table.count) else {

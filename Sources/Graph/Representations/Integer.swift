@@ -6,6 +6,7 @@ import Tensor
 /// Scales are one for all, one per position of an axis, or, in a matrix, one for each group of neighbouring positions along
 /// the other axis.
 public struct IntegerRepresentation: Representation {
+  /// What files and listings call it.
   public static let kind = "int"
   /// i8 (signed) or u8, whatever the width.
   public let values: Tensor
@@ -116,8 +117,10 @@ public struct IntegerRepresentation: Representation {
   public var isSigned: Bool { values.dtype == .i8 }
   /// Whether all zero points are 0.
   public var isSymmetric: Bool { (try? zeroPoints.countNonzero()) == 0 }
+  /// The shape of the dense form.
   public var shape: Shape { values.shape }
 
+  /// How many elements of the dense form are not 0.
   public var nonzeros: Int {
     if isSymmetric { return (try? values.countNonzero()) ?? values.count }
     return (try? dense().countNonzero()) ?? values.count
@@ -181,6 +184,7 @@ public struct IntegerRepresentation: Representation {
     }
   }
 
+  /// True (bool, the dense shape) where a later step may set a value; nil: everywhere.
   public func mask() throws -> Tensor? { kept }
 
   /// Removed positions get the zero point's integer.
@@ -250,6 +254,9 @@ public struct IntegerRepresentation: Representation {
     }
   }
 
+  /// Reads what `encode` wrote.
+  ///
+  /// - Throws: `format` for fields that are missing, of another type, or do not fit each other.
   public init(from decoder: inout RepresentationDecoder) throws {
     let bits = try decoder.integer("bits"), shape = try decoder.shape("shape")
     let signed = try decoder.boolean("signed"), isNarrow = try decoder.boolean("narrow")

@@ -5,6 +5,7 @@ import Tensor
 ///
 /// It is stored and executed as dense: a mask alone makes nothing smaller.
 public struct MaskedRepresentation: Representation {
+  /// What files and listings call it.
   public static let kind = "masked"
   /// The values, already 0 where masked.
   public let tensor: Tensor
@@ -25,9 +26,12 @@ public struct MaskedRepresentation: Representation {
     self.label = label
   }
 
+  /// The shape of the dense form.
   public var shape: Shape { tensor.shape }
+  /// How many elements of the dense form are not 0.
   public var nonzeros: Int { (try? tensor.countNonzero()) ?? tensor.count }
 
+  /// The tensor itself: nothing is copied.
   public func dense() throws -> Tensor { tensor }
 
   /// The leaf, 0 where masked; there its gradient is 0 as well.
@@ -40,10 +44,12 @@ public struct MaskedRepresentation: Representation {
     return try MaskedRepresentation(leaf, mask: kept, label: label)
   }
 
+  /// A slice is of the same kind: what belongs to each element is cut alike.
   public func sliced(axis: Int, keeping: [Int]) throws -> any Representation {
     try MaskedRepresentation(tensor.keeping(keeping, axis: axis), mask: kept.keeping(keeping, axis: axis), label: label)
   }
 
+  /// True (bool, the dense shape) where a later step may set a value; nil: everywhere.
   public func mask() throws -> Tensor? { kept }
 
   /// What either mask removes is removed; the label becomes `masked`.
@@ -60,6 +66,9 @@ public struct MaskedRepresentation: Representation {
     encoder.set("mask", blob: try Tensor(packed, shape: Shape([packed.count])))
   }
 
+  /// Reads what `encode` wrote.
+  ///
+  /// - Throws: `format` for fields that are missing, of another type, or do not fit each other.
   public init(from decoder: inout RepresentationDecoder) throws {
     let values = try decoder.tensor("values")
     guard values.dtype.isFloating else { throw decoder.invalid("'values' must be floating") }

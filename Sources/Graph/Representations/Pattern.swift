@@ -5,7 +5,9 @@ import Tensor
 ///
 /// A rest shorter than a group keeps its share, rounded up.
 public struct PatternRepresentation: SparseRepresentation {
+  /// What files and listings call it.
   public static let kind = "n:m"
+  /// The shape of the dense form.
   public let shape: Shape
   /// How many of each group are stored.
   public let kept: Int
@@ -18,6 +20,7 @@ public struct PatternRepresentation: SparseRepresentation {
   /// The place of each value in its group.
   public let places: [UInt8]
 
+  /// The pattern as listings show it, such as `2:4`.
   public var label: String { "\(kept):\(group)" }
 
   /// Stores the positions where `pattern` (bool, the tensor's shape) is true, zeros included; nil where they are not
@@ -61,6 +64,7 @@ public struct PatternRepresentation: SparseRepresentation {
     width == group ? kept : (width * kept + group - 1) / group
   }
 
+  /// The elements of `stored` at their places in the dense shape, 0 elsewhere.
   public func scattered(_ stored: Tensor) throws -> Tensor {
     var positions: [Int64] = []
     positions.reserveCapacity(places.count)
@@ -89,6 +93,7 @@ public struct PatternRepresentation: SparseRepresentation {
   /// Bits that a place takes.
   private static func bits(_ group: Int) -> Int { max(1, Int.bitWidth - (group - 1).leadingZeroBitCount) }
 
+  /// Fields: the shape, n, m, the axis, the stored values, and the place of each within its group in as few bits as m needs.
   public func encode(into encoder: inout RepresentationEncoder) throws {
     encoder.set("shape", .integers(shape.dimensions))
     encoder.set("n", .integer(kept))
@@ -99,6 +104,9 @@ public struct PatternRepresentation: SparseRepresentation {
     encoder.set("places", blob: try Tensor(packed, shape: Shape([packed.count])))
   }
 
+  /// Reads what `encode` wrote.
+  ///
+  /// - Throws: `format` for fields that are missing, of another type, or do not fit each other.
   public init(from decoder: inout RepresentationDecoder) throws {
     let shape = try decoder.shape("shape"), kept = try decoder.integer("n"), group = try decoder.integer("m")
     let axis = try decoder.integer("axis")

@@ -13,6 +13,7 @@ public protocol SparseRepresentation: Representation {
 }
 
 extension SparseRepresentation {
+  /// How many elements of the dense form are not 0.
   public var nonzeros: Int { (try? values.countNonzero()) ?? values.count }
   /// The stored values, zeros among them included.
   public var storedElements: Int { values.count }
