@@ -1,4 +1,5 @@
 import Formats
+import Graph
 import Support
 
 /// A `.pare` file taken apart, so that a changed header can be put back under right checksums: without them no change

@@ -2,6 +2,7 @@
 #include "BatchNorm.h"
 #include "BinaryConvolution.h"
 #include "BlockConvolution.h"
+#include "CRC32C.h"
 #include "ChannelBlocks.h"
 #include "Convert.h"
 #include "Elementwise.h"
