@@ -92,7 +92,8 @@ private let environment = ProcessInfo.processInfo.environment
   /// The networks of `scripts/zoo`, with the accuracies of `docs/results/zoo.md`.
   @Test(.enabled(if: environment["PARE_DATA"] != nil, "needs PARE_DATA (mnist, fashion-mnist, cifar10)"),
         arguments: [("lenet300", "mnist", 0.9912), ("lenet5", "mnist", 0.9937), ("fashion", "fashion-mnist", 0.9241),
-                    ("resnet20", "cifar10", 0.8926), ("vgg11", "cifar10", 0.8883)])
+                    ("resnet20", "cifar10", 0.8926), ("vgg11", "cifar10", 0.8883), ("mobilenetv2", "cifar10", 0.8924),
+                    ("vit", "cifar10", 0.7869)])
   func trainedFilesReachTheirAccuracy(name: String, data: String, accuracy: Double) throws {
     let model = try ModelFile.load(TestFiles.trained(name))
     let result = try evaluate(model, on: Dataset.load(data).test)
