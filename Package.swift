@@ -79,10 +79,10 @@ let package = Package(
       // Plugins leave the core's symbols undefined and find them in the executable: one registry, one set of types.
       linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic", "-Xlinker", "--build-id=sha1"])]),
 
-    .target(name: "TestSupport", dependencies: engine, path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: engine + ["CKernels"], path: "Tests/TestSupport"),
     tests("SupportTests", ["Support"]),
     tests("TensorTests", ["Support", "Tensor", "CKernels"]),
-    tests("GraphTests", engine + ["CKernels"]),
+    tests("GraphTests", engine),
     tests("FormatsTests", engine + ["Formats", orderedCollections]),
     // Mutated model files, for `make soak`; with PARE_FUZZER and `--sanitize fuzzer` guided by what they reach.
     .executableTarget(name: "ReaderFuzz", dependencies: engine + ["Formats"], path: "Tests/Fuzz",

@@ -1,4 +1,3 @@
-import CKernels
 import Graph
 import OrderedCollections
 import Runtime
@@ -293,10 +292,7 @@ import Testing
           Node(name: "r", op: "Relu", inputs: ["a"], outputs: ["y"]),
         ],
         parameters: ["w": Parameter("w", weights), "b": Parameter("b", try Tensor.randn([70], seed: 3))])
-      let before = pare_isa_level()
-      defer { pare_limit_isa(before) }
-      for level in [PARE_ISA_PORTABLE, PARE_ISA_AVX2, PARE_ISA_AVX512] {
-        pare_limit_isa(level)
+      try onEveryInstructionSet { _ in
         let session = try Session(model, threads: 2, batch: batch, kernels: [CodedLinear.self], table: Self.eager())
         let inputs = try session.syntheticInputs(seed: 5)
         try expectSame(session, model, inputs)
@@ -336,10 +332,7 @@ import Testing
     let model = Model(
       inputs: [Port("x", ValueType(.f32, [.symbol("N"), 40, 9, 8]))], outputs: [Port("y", ValueType(.f32, nil))], nodes: nodes,
       parameters: parameters)
-    let before = pare_isa_level()
-    defer { pare_limit_isa(before) }
-    for level in [PARE_ISA_PORTABLE, PARE_ISA_AVX2, PARE_ISA_AVX512] {
-      pare_limit_isa(level)
+    try onEveryInstructionSet { _ in
       let session = try Session(model, threads: threads, batch: batch, kernels: [BinaryConvolution.self], table: Self.eager())
       let inputs = try session.syntheticInputs(seed: 5)
       try expectSame(session, model, inputs)

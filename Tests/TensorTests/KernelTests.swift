@@ -1,4 +1,3 @@
-import CKernels
 import Glibc
 import Support
 import Tensor
@@ -9,17 +8,6 @@ import Testing
 @Suite(.serialized) struct KernelTests {
   static let floats: [DType] = [.f32, .f64, .f16, .bf16]
   static let integers: [DType] = [.i8, .u8, .i16, .u16, .i32, .i64]
-  static let levels: [pare_isa] = [PARE_ISA_PORTABLE, PARE_ISA_AVX2, PARE_ISA_AVX512]
-
-  /// Runs `body` on each instruction set that this processor has.
-  static func onEveryLevel(_ body: () throws -> Void) rethrows {
-    let before = pare_isa_level()
-    defer { pare_limit_isa(before) }
-    for level in levels where level.rawValue <= before.rawValue {
-      pare_limit_isa(level)
-      try body()
-    }
-  }
 
   /// Numbers with everything in them that is special: zeros, infinities, NaN, denormals, ties, ends of the integers.
   static func special(_ dtype: DType) throws -> Tensor {
@@ -67,7 +55,7 @@ import Testing
   }
 
   @Test(arguments: floats + integers + [.bool]) func unary(_ dtype: DType) throws {
-    try KernelTests.onEveryLevel {
+    try onEveryInstructionSet { _ in
       for op in UnaryOperation.allCases {
         let exact: [UnaryOperation] = [
           .neg, .abs, .sqrt, .relu, .sign, .floor, .ceil, .round, .trunc, .isNaN, .isFinite, .isInfinite,
@@ -87,7 +75,7 @@ import Testing
   }
 
   @Test(arguments: floats + integers + [.bool]) func binary(_ dtype: DType) throws {
-    try KernelTests.onEveryLevel {
+    try onEveryInstructionSet { _ in
       let special = try KernelTests.special(dtype)
       let all = try special.reshaped([special.count, 1])
       let long = dtype == .f32
@@ -133,7 +121,7 @@ import Testing
   }
 
   @Test(arguments: floats + integers + [.bool]) func comparisons(_ dtype: DType) throws {
-    try KernelTests.onEveryLevel {
+    try onEveryInstructionSet { _ in
       let special = try KernelTests.special(dtype)
       let column = try special.reshaped([special.count, 1])
       let wide = try KernelTests.layouts(dtype, seed: 3), other = try KernelTests.layouts(dtype, seed: 5)
@@ -150,7 +138,7 @@ import Testing
   }
 
   @Test(arguments: floats + integers + [.bool]) func choiceAndClip(_ dtype: DType) throws {
-    try KernelTests.onEveryLevel {
+    try onEveryInstructionSet { _ in
       let wide = try KernelTests.layouts(dtype, seed: 3), other = try KernelTests.layouts(dtype, seed: 5)
       for (a, b) in zip(wide, other) {
         let mask = try Tensor.randn(a.shape, seed: 4).gt(0)
@@ -170,7 +158,7 @@ import Testing
   }
 
   @Test(arguments: floats + integers + [.bool]) func conversions(_ dtype: DType) throws {
-    try KernelTests.onEveryLevel {
+    try onEveryInstructionSet { _ in
       for target in DType.allCases {
         for x in try [KernelTests.special(dtype)] + KernelTests.layouts(dtype, seed: 9) {
           #expect(try KernelTests.check("\(dtype) to \(target) \(x.shape)") { try Compute.backend.convert(x, to: target) } == nil)
@@ -181,7 +169,7 @@ import Testing
 
   /// Every pair of layouts, small and of many tiles, with the elements' sizes 1, 2, 4 and 8.
   @Test(arguments: [DType.u8, .bf16, .f32, .f64]) func copies(_ dtype: DType) throws {
-    try KernelTests.onEveryLevel {
+    try onEveryInstructionSet { _ in
       for shape in [[2, 3, 17, 40], [3, 20, 16, 16], [1, 64, 65, 1], [2, 1, 3, 5], [0, 2, 3, 4], [1, 3, 150, 230]] as [Shape] {
         let x = try (Tensor.rand(shape, seed: 1) * 200).converted(to: dtype)
         let expected = try x.scalars()
@@ -212,7 +200,7 @@ extension KernelTests {
 
   @Test(arguments: floats + integers + [.bool]) func reductions(_ dtype: DType) throws {
     let shapes: [Shape] = [[3, 4, 5, 6], [0, 3, 2, 2], [1, 1, 1, 300], [40, 33, 3, 2], [2, 70, 9, 8]]
-    try KernelTests.onEveryLevel {
+    try onEveryInstructionSet { _ in
       for (number, shape) in shapes.prefix(dtype == .f32 ? 5 : 3).enumerated() {
         let x = try (Tensor.randn(shape, seed: 11) * 3).converted(to: dtype)
         for view in try [x, x.channelsLast(), x.transposed(0, 2), x.slice(axis: 1, step: 2)] {
@@ -241,7 +229,7 @@ extension KernelTests {
   /// Wide, narrow, long: every way in which the work is cut; the threads do not change a bit, nor the instruction set.
   @Test(arguments: [DType.f32, .f64, .bf16, .i32]) func reductionsOfManyElements(_ dtype: DType) throws {
     var kept: [[[Double]]] = []
-    try KernelTests.onEveryLevel {
+    try onEveryInstructionSet { _ in
       for (place, shape) in ([[200_001], [3, 40_000], [9_000, 17], [700, 150], [50, 16, 300], [4, 3000, 3]] as [Shape]).enumerated() {
         let x = try (Tensor.randn(shape, seed: 12) * 3).converted(to: dtype)
         var results: [[Double]] = []
@@ -262,7 +250,7 @@ extension KernelTests {
   }
 
   @Test func oneNaNIsFoundEverywhere() throws {
-    try KernelTests.onEveryLevel {
+    try onEveryInstructionSet { _ in
       for count in [1, 7, 16, 64, 65, 130, 1000] {
         for place in Swift.Set([0, count / 3, count - 1]) {
           var values = (0..<count).map { Double(($0 * 37) % 101) }
@@ -286,7 +274,7 @@ extension KernelTests {
 
 extension KernelTests {
   @Test(arguments: floats + [.i32]) func softmax(_ dtype: DType) throws {
-    try KernelTests.onEveryLevel {
+    try onEveryInstructionSet { _ in
       for shape in [[3, 70, 5, 6], [4, 1, 3], [2, 0, 3], [5, 300], [70]] as [Shape] {
         let x = try (Tensor.randn(shape, seed: 13) * 6).converted(to: dtype)
         let g = try Tensor.randn(shape, seed: 14).channelsLast().converted(to: dtype)
@@ -324,7 +312,7 @@ extension KernelTests {
       (.exp, 1.1, Glibc.exp), (.log, 0.8, Glibc.log), (.tanh, 2.4, Glibc.tanh), (.sigmoid, 2.4, { 1 / (1 + Glibc.exp(-$0)) }),
       (.erf, 1.3, Glibc.erf), (.sin, 1.6, Glibc.sin), (.cos, 1.6, Glibc.cos),
     ]
-    try KernelTests.onEveryLevel {
+    try onEveryInstructionSet { _ in
       for (op, limit, function) in limits {
         let values = try Compute.backend.unary(op, x).values(as: Float.self)
         var worst = (ulps: 0.0, at: Float(0))
@@ -346,7 +334,7 @@ extension KernelTests {
   @Test func powersAndRemainders() throws {
     let bases = try Tensor.randn([400, 1], seed: 21).exp() * 3, exponents = try Tensor.randn([300], seed: 22) * 9
     let (b, e) = (try bases.values(as: Float.self), try exponents.values(as: Float.self))
-    try KernelTests.onEveryLevel {
+    try onEveryInstructionSet { _ in
       let powers = try bases.pow(exponents).values(as: Float.self)
       let remainders = try (bases * 1000).mod(exponents).values(as: Float.self)
       for i in b.indices {

@@ -122,7 +122,7 @@ import Testing
     for (number, x) in cases.enumerated() {
       let isNaN = try x.isNaN().any().item() != 0
       let up = try x.sorted().values(as: Float.self)
-      try SparseKernelTests.onEveryLevel { level in
+      try onEveryInstructionSet { level in
         let q = [0.1, 0.5, 0.5 + 1 / Double(n), 0.9, 0.999]
         let found = try x.quantile(q).values(as: Float.self)
         for (q, value) in zip(q, found) {

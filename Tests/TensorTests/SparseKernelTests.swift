@@ -1,5 +1,6 @@
 import CKernels
 import Support
+import TestSupport
 import Testing
 
 /// The kernels for weights with zeros and of few bits against plain loops: random geometries, every instruction set, one
@@ -103,18 +104,6 @@ import Testing
     }
   }
 
-  static let levels: [pare_isa] = [PARE_ISA_PORTABLE, PARE_ISA_AVX2, PARE_ISA_AVX512]
-
-  /// Runs `body` on each instruction set that this processor has.
-  static func onEveryLevel(_ body: (pare_isa) throws -> Void) rethrows {
-    let before = pare_isa_level()
-    defer { pare_limit_isa(before) }
-    for level in levels where level.rawValue <= before.rawValue {
-      pare_limit_isa(level)
-      try body(level)
-    }
-  }
-
   static func number(_ random: inout RandomSource) -> Float { Float(random.uniform() * 2 - 1) }
 
   /// What is wrong with `got`, or nil: each element within a rounding or so of each product summed.
@@ -175,7 +164,7 @@ import Testing
       low: limits.low, high: limits.high)
     for planned in [1, 3] {
       let run = blocks ? blockRunner(p, weights, planned, input) : sparseRunner(p, weights, density, planned, input)
-      Self.onEveryLevel { level in
+      onEveryInstructionSet { level in
         var first: [Float]?
         for threads in [1, 2, 3] {
           let output = Block<Float>(p.results + 3, .pi)
@@ -278,7 +267,7 @@ import Testing
     let weights = [Float](repeating: -1, count: p.weights)
     var epilogue = pare_sparse_epilogue(bias: nil, residual: nil, low: 0, high: .infinity)
     for run in [sparseRunner(p, weights, 1, 1, input), blockRunner(p, weights, 1, input)] {
-      Self.onEveryLevel { _ in
+      onEveryInstructionSet { _ in
         let output = Block<Float>(p.results, 5)
         run(output.base, &epilogue, 1)
         for (index, value) in output.values.enumerated() { #expect(value.isNaN == (index % 30 == 7) && (value.isNaN || value == 0)) }
@@ -343,7 +332,7 @@ import Testing
     let flip: UInt8 = isSigned ? 128 : 0
     let source = Block(turned(input, channels, p.size).map { $0 ^ flip }, or: 0)
     let added = Block(turned(residual, outputs, p.out), or: 0)
-    Self.onEveryLevel { level in
+    onEveryInstructionSet { level in
       for threads in [1, 2] {
         let planes = Block<UInt32>(p.inputs / 4, 0), addedPlanes = Block<UInt32>(p.results / 4, 0)
         pare_channels_to_quads(source.base, planes.base, p.images, p.size.h * p.size.w, channels, isSigned ? 1 : 0, Int32(threads))
@@ -391,7 +380,7 @@ import Testing
       }
     }
     var epilogue = pare_sparse_epilogue(bias: bias.base, residual: residual.base, low: 0, high: .infinity)
-    Self.onEveryLevel { level in
+    onEveryInstructionSet { level in
       var first: [Float]?
       for threads in [1, 2, 5] {
         let output = Block<Float>(rows * outputs, .pi)
@@ -435,7 +424,7 @@ import Testing
       let scratch = Block<UInt8>(Int(pare_coded_scratch(&layer, Int64(rows))), 0)
       var epilogue = pare_sparse_epilogue(bias: nil, residual: nil, low: -.infinity, high: .infinity)
       let tables = Block(table, or: 0)
-      Self.onEveryLevel { level in
+      onEveryInstructionSet { level in
         var first: [Float]?
         for threads in [1, 2, 3] {
           let output = Block<Float>(rows * outputs, .pi)
@@ -482,7 +471,7 @@ import Testing
     pare_binary_pack(&layer, weights, words.base, sums.base)
     let scratch = Block<UInt8>(Int(pare_binary_scratch(&layer, Int64(p.images))), 0xff)
     var epilogue = pare_sparse_epilogue(bias: nil, residual: nil, low: -.infinity, high: .infinity)
-    Self.onEveryLevel { level in
+    onEveryInstructionSet { level in
       for threads in [1, 2] {
         let output = Block<Float>(p.results, .pi)
         pare_binary_convolution(
