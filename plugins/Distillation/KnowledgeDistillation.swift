@@ -15,6 +15,7 @@ public struct KnowledgeDistillation: DistillationLoss {
   private let temperature: Double
   private let alpha: Double
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws {
     temperature = try arguments.number("temperature")
     alpha = try arguments.number("alpha")
@@ -39,6 +40,7 @@ public struct LogitRegression: DistillationLoss {
     parameters: [.number("alpha", default: 1, in: 0...1, doc: "Weight of the difference; the rest is for the true labels")])
   private let alpha: Double
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws { alpha = try arguments.number("alpha") }
 
   /// Without labels, or with an `alpha` of 1, the squared difference alone, times `alpha`.

@@ -7,6 +7,7 @@ public struct FixedRank: RankSelector {
     parameters: [.integer("rank", in: 1..., doc: "Components kept; a layer that has fewer keeps all")])
   private let rank: Int
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws { rank = try arguments.integer("rank") }
   /// The rank asked for, at most the length of the spectrum.
   public func choose(_ layer: LayerView, spectrum: [Double]) throws -> Int { min(rank, spectrum.count) }
@@ -19,6 +20,7 @@ public struct RatioRank: RankSelector {
     parameters: [.number("ratio", in: 0...1, doc: "Share of the components kept")])
   private let ratio: Double
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws { ratio = try arguments.number("ratio") }
   /// `ratio` of the length of the spectrum, rounded, at least 1.
   public func choose(_ layer: LayerView, spectrum: [Double]) throws -> Int {
@@ -33,6 +35,7 @@ public struct EnergyRank: RankSelector {
     parameters: [.number("energy", default: 0.9, in: 0...1, doc: "Share of the energy kept")])
   private let energy: Double
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws { energy = try arguments.number("energy") }
 
   /// The fewest leading components whose squares make `energy` of the sum of all; at least 1.

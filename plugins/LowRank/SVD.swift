@@ -9,6 +9,7 @@ public struct SVD: Decomposition {
   public static let entry = Entry(
     name: "svd", summary: "Linear layers and 1x1 convolutions by two thinner ones",
     reference: "Eckart and Young 1936; Denton et al. 2014")
+  /// Has no parameters.
   public init(_ arguments: Arguments) throws {}
 
   /// The singular values of the weight as `[out, in]`.

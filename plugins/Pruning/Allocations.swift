@@ -3,6 +3,7 @@ import PareKit
 /// Every layer loses the same share.
 public struct UniformAllocation: Allocation {
   public static let entry = Entry(name: "uniform", summary: "Every layer loses the same share")
+  /// Has no parameters.
   public init(_ arguments: Arguments) throws {}
 
   /// `share` for every layer.
@@ -18,6 +19,7 @@ public struct ErdosRenyi: Allocation {
   public static let entry = Entry(
     name: "erdos_renyi", summary: "Small layers keep more: the sum of a layer's sizes over their product",
     reference: "Mocanu et al. 2018; Evci et al. 2020, \"Rigging the Lottery\", section 3")
+  /// Has no parameters.
   public init(_ arguments: Arguments) throws {}
 
   /// `1 - factor * density` for each layer, with one factor for all and density the sum of its weight's sizes over their

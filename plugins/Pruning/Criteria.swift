@@ -38,6 +38,7 @@ public struct Taylor: ImportanceCriterion {
     parameters: [.boolean("gate", default: false, doc: "One gate for each unit: the square of the sum instead of the sum of squares")])
   private let isGate: Bool
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws { isGate = try arguments.boolean("gate") }
   /// The gradient of the mean loss.
   public var needs: Statistics { [.gradient] }
@@ -60,6 +61,7 @@ public struct Random: ImportanceCriterion {
     parameters: [.integer("seed", in: 0..., optional: true, doc: "Default: the recipe's seed")])
   private let seed: Int?
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws { seed = try arguments.optionalInteger("seed") }
 
   /// Uniform numbers `[layer.units]`. The seed is the recipe's unless the entry was given its own.

@@ -11,6 +11,7 @@ public struct Finetune: CompressionMethod {
     ])
   private let arguments: Arguments
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws { self.arguments = arguments }
 
   /// Trains on the training part. With `teacher` it is a `distill` step with its default loss and the same arguments.

@@ -7,6 +7,7 @@ public struct L1: Regularizer {
     parameters: [strengthParameter])
   private let strength: Double
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws { strength = try arguments.number("strength") }
 
   /// `strength` times the sum; a weight that several layers share counts once.
@@ -25,6 +26,7 @@ public struct GroupLasso: Regularizer {
     reference: "Wen et al. 2016, \"Learning Structured Sparsity in Deep Neural Networks\", equation 3", parameters: [strengthParameter])
   private let strength: Double
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws { strength = try arguments.number("strength") }
 
   /// `strength` times the sum; 1e-12 under each root keeps the gradient finite at 0.
@@ -46,6 +48,7 @@ public struct BatchNormL1: Regularizer {
     parameters: [strengthParameter])
   private let strength: Double
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws { strength = try arguments.number("strength") }
 
   /// `strength` times the sum over the scales among `parameters`.

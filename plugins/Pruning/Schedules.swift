@@ -5,6 +5,7 @@ import PareKit
 public struct OneShot: SparsitySchedule {
   public static let entry = Entry(
     name: "one_shot", summary: "The whole amount in one step", reference: "Han et al. 2015")
+  /// Has no parameters.
   public init(_ arguments: Arguments) throws {}
   /// 1 at every step.
   public func value(step: Int, total: Int) throws -> Double { 1 }
@@ -13,6 +14,7 @@ public struct OneShot: SparsitySchedule {
 /// Equal steps.
 public struct Linear: SparsitySchedule {
   public static let entry = Entry(name: "linear", summary: "The same amount more at each step")
+  /// Has no parameters.
   public init(_ arguments: Arguments) throws {}
   /// `step / total`; 1 without steps.
   public func value(step: Int, total: Int) throws -> Double { total == 0 ? 1 : Double(step) / Double(total) }
@@ -33,6 +35,7 @@ public struct Cubic: SparsitySchedule {
   private let initial: Double
   private let exponent: Double
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws {
     initial = try arguments.number("initial")
     exponent = try arguments.number("exponent")

@@ -15,6 +15,7 @@ public struct Binarize: CompressionMethod {
   private let signsInputs: Bool
   private let keep: Set<String>
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws {
     signsInputs = try arguments.boolean("activations")
     keep = Set(try arguments.strings("keep"))

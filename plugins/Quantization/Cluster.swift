@@ -16,6 +16,7 @@ public struct Cluster: CompressionMethod {
   private let iterations: Int
   private let keep: Set<String>
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws {
     entries = try arguments.integer("entries")
     iterations = try arguments.integer("iterations")

@@ -4,6 +4,7 @@ import PareKit
 public struct MinMax: RangeObserver {
   public static let entry = Entry(
     name: "minmax", summary: "Lowest and highest value seen", reference: "Jacob et al. 2018, section 3.1")
+  /// Has no parameters.
   public init(_ arguments: Arguments) throws {}
   /// An observation of two numbers; its range throws `argument` when nothing was seen, or an infinity.
   public func start() throws -> any RangeObservation { Observation() }
@@ -37,6 +38,7 @@ public struct Percentile: RangeObserver {
   private let percentile: Double
   private let bins: Int
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws {
     percentile = try arguments.number("percentile")
     bins = (try arguments.integer("bins") + 1) / 2 * 2

@@ -10,6 +10,7 @@ public struct Ternarize: CompressionMethod {
     parameters: [.list("keep", default: [], doc: "Layers that stay as they are")])
   private let keep: Set<String>
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws { keep = Set(try arguments.strings("keep")) }
 
   /// Makes each layer's weight ternary by that rule; zeros that an earlier step holds do not count in the mean.

@@ -12,6 +12,7 @@ public struct Uniform: Quantizer {
     parameters: [.boolean("symmetric", default: true, doc: "Signed and symmetric about 0; else unsigned with a zero point")])
   private let isSymmetric: Bool
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws { isSymmetric = try arguments.boolean("symmetric") }
 
   /// Symmetric: i8 values and no zero point. Affine: u8 values and u8 zero points. Weights of 0 alone have the scale 1.
@@ -61,6 +62,7 @@ struct Grid {
 public struct Nearest: QuantizationAlgorithm {
   public static let entry = Entry(
     name: "nearest", summary: "Every weight goes to the nearest point of the grid", reference: "Jacob et al. 2018")
+  /// Has no parameters.
   public init(_ arguments: Arguments) throws {}
 
   /// Asks the quantizer for the whole weight; nothing of the data is used.

@@ -8,6 +8,7 @@ public struct GradientNorm: Proxy {
     parameters: [.integer("samples", default: 64, in: 1..., doc: "Training samples")])
   private let samples: Int
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws { samples = try arguments.integer("samples") }
 
   /// The sum over the layers of the Euclidean norm of the weight's gradient, on `samples` training samples.
@@ -29,6 +30,7 @@ public struct SynFlow: Proxy {
     name: "synflow", summary: "Flow of an all-ones input through the absolute weights; needs no data",
     reference: "Tanaka et al. 2020, \"Pruning neural networks without any data\"; Abdelfattah et al. 2021")
 
+  /// Has no parameters.
   public init(_ arguments: Arguments) throws {}
 
   /// The flow of one sample of ones in the shape of the data's inputs, which is all that the data is asked for.

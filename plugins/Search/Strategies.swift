@@ -5,6 +5,7 @@ public struct RandomSearch: SearchStrategy {
   public static let entry = Entry(
     name: "random", summary: "Candidates drawn uniformly, none twice",
     reference: "Bergstra and Bengio 2012, \"Random Search for Hyper-Parameter Optimization\"")
+  /// Has no parameters.
   public init(_ arguments: Arguments) throws {}
 
   /// A search that ends when every candidate was drawn; what it is told changes nothing.
@@ -37,6 +38,7 @@ public struct Evolution: SearchStrategy {
   private let sample: Int
   private let mutation: Double
 
+  /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws {
     population = try arguments.integer("population")
     sample = try arguments.integer("sample")

@@ -45,6 +45,7 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, Sequence, Cu
     try validate()
   }
 
+  /// `[2, 3]` as a shape; sizes that make none are found where a tensor is made of it.
   public init(arrayLiteral elements: Int...) { self.init(unchecked: elements) }
 
   package init(unchecked dimensions: some Sequence<Int>) {
@@ -88,7 +89,9 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, Sequence, Cu
   public var last: Int? { rank > 0 ? dims[rank - 1] : nil }
   /// The sizes of neighbouring axes.
   public subscript(_ axes: some RangeExpression<Int>) -> [Int] { Array(dimensions[axes]) }
+  /// Goes over the sizes, first axis first.
   public func makeIterator() -> IndexingIterator<[Int]> { dimensions.makeIterator() }
+  /// The number of axes.
   public var underestimatedCount: Int { rank }
   /// The size of one axis; negative positions are not accepted.
   public subscript(_ axis: Int) -> Int {
@@ -105,7 +108,9 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, Sequence, Cu
 
   package var isValid: Bool { elements >= 0 }
 
+  /// The same sizes in the same order.
   public static func == (a: Shape, b: Shape) -> Bool { Dims.equal(a.dims, b.dims) && a.isValid == b.isValid }
+  /// Takes in what `==` compares.
   public func hash(into hasher: inout Hasher) {
     hasher.combine(rank)
     for i in 0..<rank { hasher.combine(dims[i]) }

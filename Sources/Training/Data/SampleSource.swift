@@ -47,6 +47,9 @@ public struct TensorSource: SampleSource {
     self.y = try y.detached().contiguous()
   }
 
+  /// The samples at these positions, in this order; positions count from 0 and may repeat.
+  ///
+  /// - Throws: what `rows` throws for a position outside.
   public func batch(_ indices: [Int]) throws -> Batch { Batch(x: try x.rows(indices), y: try y.rows(indices)) }
 }
 
