@@ -25,15 +25,15 @@ static pare_isa level_of(const float *packed) {
 
 static intptr_t panels(pare_isa level, intptr_t outputs) { DISPATCH_AT(level, panels, outputs); }
 
-static void pack(pare_isa level, const float *w, intptr_t inner_step, intptr_t output_step, intptr_t inner, intptr_t outputs,
+static void pack(pare_isa level, const float *w, intptr_t inner_step, intptr_t output_step, pare_weight_part part, intptr_t inner,
                  float *packed) {
-  DISPATCH_AT(level, pack, w, inner_step, output_step, inner, outputs, packed);
+  DISPATCH_AT(level, pack, w, inner_step, output_step, part, inner, packed);
 }
 
-void pare_gemm_pack(const float *w, intptr_t inner_step, intptr_t output_step, intptr_t inner, intptr_t outputs, float *packed) {
+void pare_gemm_pack(const float *w, intptr_t inner_step, intptr_t output_step, pare_weight_part part, intptr_t inner, float *packed) {
   int32_t level = pare_isa_level();
   __builtin_memcpy(packed, &level, sizeof level);
-  pack((pare_isa)level, w, inner_step, output_step, inner, outputs, packed + HEADER);
+  pack((pare_isa)level, w, inner_step, output_step, part, inner, packed + HEADER);
 }
 
 static void gemm(pare_isa level, const float *x, intptr_t x_step, const float *packed, float *y, intptr_t y_step,

@@ -26,10 +26,11 @@ typedef float K(lanes) __attribute__((vector_size(LANES * 4), aligned(4)));
 
 static intptr_t K(packed_count)(intptr_t inner, intptr_t outputs) { return (outputs + PANEL - 1) / PANEL * PANEL * inner; }
 
-static void K(pack)(const float *w, intptr_t inner_step, intptr_t output_step, intptr_t inner, intptr_t outputs, float *packed) {
-  for (intptr_t first = 0; first < outputs; first += PANEL, packed += PANEL * inner) {
-    intptr_t width = outputs - first < PANEL ? outputs - first : PANEL;
-    for (intptr_t k = 0; k < inner; k++) {
+static void K(pack)(const float *w, intptr_t inner_step, intptr_t output_step, pare_weight_part part, intptr_t inner, float *packed) {
+  packed += part.output * inner + part.step * PANEL;
+  for (intptr_t first = 0; first < part.outputs; first += PANEL, packed += PANEL * inner) {
+    intptr_t width = part.outputs - first < PANEL ? part.outputs - first : PANEL;
+    for (intptr_t k = 0; k < part.steps; k++) {
       const float *from = w + k * inner_step + first * output_step;
       float *to = packed + k * PANEL;
       for (intptr_t o = 0; o < width; o++) to[o] = from[o * output_step];
@@ -214,8 +215,8 @@ static void K(attend)(const pare_attention_task *t, intptr_t image, intptr_t hea
   // Rows of scores are whole panels and vectors of 16, and end in keys that are not there.
   intptr_t n = t->keys, outputs = key_panels * PANEL, whole = (n + 15) / 16 * 16, step = whole > outputs ? whole : outputs;
   float *keys = scratch, *values = keys + K(packed_count)(t->size, n), *scores = values + K(packed_count)(n, t->value_size);
-  K(pack)(k, 1, t->k_step, t->size, n, keys);
-  K(pack)(v, t->v_step, 1, n, t->value_size, values);
+  K(pack)(k, 1, t->k_step, (pare_weight_part){0, t->size, 0, n}, t->size, keys);
+  K(pack)(v, t->v_step, 1, (pare_weight_part){0, n, 0, t->value_size}, n, values);
   for (intptr_t first = 0; first < t->positions; first += ATTENTION_ROWS) {
     intptr_t last = first + ATTENTION_ROWS < t->positions ? first + ATTENTION_ROWS : t->positions;
     K(gemm)(q + first * t->q_step, t->q_step, keys, scores, step, 0, last - first, t->size, outputs, 0, key_panels, 0);

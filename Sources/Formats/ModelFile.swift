@@ -39,6 +39,14 @@ public enum ModelFile {
     }
   }
 
+  /// Reads a model that is only run: larger weights stay in the file, and a session keeps them in its kernels' form alone.
+  ///
+  /// Parameters as of `load`.
+  /// - Throws: what `load` throws; a use of the weights throws `io` where the file was written to in the meantime.
+  public static func open(_ path: String, shapes: [String: [Int]] = [:]) throws -> Model {
+    try format(of: path) == "onnx" ? ONNX.open(path, shapes: shapes) : load(path, shapes: shapes)
+  }
+
   /// Writes `model` to a `.onnx`, `.pare` or `.safetensors` file; the last holds the dense parameters only.
   ///
   /// - Throws: `PareError.argument` for another extension or an option that the format has not.

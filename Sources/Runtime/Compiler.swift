@@ -73,21 +73,37 @@ final class WeightStore {
     _ key: String, in layout: MemoryDescriptor, from plainLayout: MemoryDescriptor, _ plain: () throws -> Tensor
   ) throws -> Storage {
     if let found = entries[key]?.first(where: { $0.layout == layout }) { return found.storage }
-    let tensor = try plain().contiguous()
-    let storage = try Storage(byteCount: max(layout.bytes, 1))
-    if layout == plainLayout {
-      storage.base.copyMemory(from: tensor.address, byteCount: layout.bytes)
-    } else {
-      let reorder = try Primitive(.reorder(from: plainLayout, to: layout))
-      let scratchpad = reorder.descriptor.scratchpad
-      let scratch = try Storage(byteCount: max(scratchpad.bytes, 1))
-      try reorder.execute([
-        (DNNL_ARG_FROM, Memory(plainLayout, tensor.address)), (DNNL_ARG_TO, Memory(layout, storage.base)),
-        (DNNL_ARG_SCRATCHPAD, Memory(scratchpad, scratch.base)),
-      ])
-      withExtendedLifetime((tensor, scratch)) {}
-    }
+    let storage = try made(layout, plainLayout, plain().contiguous())
     entries[key, default: []].append((layout, storage))
+    // Plain forms that were made on the way: kept for the next tensor of their size they would add up, layer by layer.
+    if layout.bytes >= WeightStore.large { Compute.releaseCachedMemory() }
+    return storage
+  }
+
+  private static let large = 1 << 20
+
+  private func made(_ layout: MemoryDescriptor, _ plainLayout: MemoryDescriptor, _ tensor: Tensor) throws -> Storage {
+    if layout == plainLayout { return try tensor.ownStorage() }
+    let storage = try Storage(byteCount: max(layout.bytes, 1))
+    let reorder = try Primitive(.reorder(from: plainLayout, to: layout))
+    let scratchpad = reorder.descriptor.scratchpad
+    let scratch = try Storage(byteCount: max(scratchpad.bytes, 1))
+    try reorder.execute([
+      (DNNL_ARG_FROM, Memory(plainLayout, tensor.address)), (DNNL_ARG_TO, Memory(layout, storage.base)),
+      (DNNL_ARG_SCRATCHPAD, Memory(scratchpad, scratch.base)),
+    ])
+    withExtendedLifetime((tensor, scratch)) {}
+    return storage
+  }
+}
+
+extension Tensor {
+  /// The tensor's memory, from its first element on: shared where it begins there. Nobody writes to memory that is shared.
+  func ownStorage() throws -> Storage {
+    let dense = try contiguous()
+    if dense.offset == 0 { return dense.storage }
+    let storage = try Storage(byteCount: Swift.max(1, dense.byteCount))
+    withExtendedLifetime(dense) { storage.base.copyMemory(from: dense.address, byteCount: dense.byteCount) }
     return storage
   }
 }

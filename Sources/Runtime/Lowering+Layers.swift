@@ -134,16 +134,22 @@ extension Lowering {
       window: try window(node, input: Array(input[2...]), kernel: Array(kernel[2...]), output: Array(output[2...])))
   }
 
-  /// The layer's weights with a batch normalization folded in.
-  func floatWeights(_ chain: Chain, outputAxis: Int) throws -> Tensor {
+  /// The layer's weights with a batch normalization folded in; some rows of their first axis, or all.
+  func floatWeights(_ chain: Chain, outputAxis: Int, rows: Range<Int>? = nil) throws -> Tensor {
     let name = chain.layer.inputs[1]
-    guard let tensor = try constant(name), tensor.dtype == .f32 else {
+    guard let tensor = try rows.map({ try unread(name)?.dense(rows: $0) }) ?? constant(name), tensor.dtype == .f32 else {
       throw PareError(.unsupported, "constant '\(name)' is not f32")
     }
     guard let affine = chain.normalization else { return tensor }
+    let factor = rows.map { outputAxis == 0 ? Array(affine.factor[$0]) : affine.factor } ?? affine.factor
     var sizes = [Int](repeating: 1, count: tensor.rank)
-    sizes[outputAxis] = affine.factor.count
-    return try tensor * Tensor(affine.factor, shape: Shape(sizes))
+    sizes[outputAxis] = factor.count
+    return try tensor * Tensor(factor, shape: Shape(sizes))
+  }
+
+  /// A parameter whose numbers are not read yet.
+  func unread(_ name: String) -> UnreadRepresentation? {
+    constants[name] == nil ? model.parameters[name]?.value as? UnreadRepresentation : nil
   }
 
   /// Layers may share weights and differ in what is folded into them.
@@ -159,23 +165,34 @@ extension Lowering {
     guard let sourceType = source.dtype.oneDNN else { throw PareError(.unsupported, "no such source type") }
     let anyWeights = try MemoryDescriptor.any(geometry.weights, weightsType)
     let bias = epilogue.bias == nil ? .none : try MemoryDescriptor([geometry.outputChannels], dnnl_f32)
-    var chosen: PrimitiveDescriptor?
-    for plan in try layouts(geometry, source, sourceType, epilogue, for: node) {
-      guard let candidate = try? PrimitiveDescriptor.convolutionForward(
+    func descriptor(_ plan: ConvolutionPlan, _ geometry: ConvolutionGeometry) throws -> PrimitiveDescriptor {
+      try PrimitiveDescriptor.convolutionForward(
         geometry, plan.algorithm, training: false, source: plan.source, weights: anyWeights, bias: bias,
         destination: plan.destination, attributes: epilogue.attributes)
-      else { continue }
-      chosen = candidate
+    }
+    var chosen: (plan: ConvolutionPlan, descriptor: PrimitiveDescriptor)?
+    for plan in try layouts(geometry, source, sourceType, epilogue, for: node) {
+      guard let candidate = try? descriptor(plan, geometry) else { continue }
+      chosen = (plan, candidate)
       if !candidate.implementation.hasPrefix("ref") && !candidate.implementation.hasPrefix("gemm") { break }
     }
-    guard let descriptor = chosen, !(chain.links.count > 0 && descriptor.implementation.hasPrefix("ref")) else {
+    guard let (plan, whole) = chosen, !(chain.links.count > 0 && whole.implementation.hasPrefix("ref")) else {
       throw PareError(.unsupported, "oneDNN has no fused kernel for '\(chain.label)'")
     }
-    let input = try form(source, descriptor.source, for: node.name)
+    let input = try form(source, whole.source, for: node.name)
+    var primitive = whole
+    if plan.algorithm == dnnl_convolution_winograd {
+      var part = geometry
+      part.batch = geometry.imagesAtATime(scratch: whole.scratchpad.bytes, weights: whole.weights.bytes)
+      let blocks = ConvolutionPlan(
+        algorithm: plan.algorithm, source: try .channelBlocks(part.source, sourceType),
+        destination: try .channelBlocks(part.destination, epilogue.type))
+      primitive = try descriptor(blocks, part)
+    }
     let plain = try MemoryDescriptor(geometry.weights, weightsType)
-    let stored = try store.storage(weightsKey, in: descriptor.weights, from: plain, weights)
+    let stored = try store.storage(weightsKey, in: primitive.weights, from: plain, weights)
     try emitLayer(
-      chain, descriptor, input: input, weights: (descriptor.weights, stored), epilogue,
+      chain, primitive, input: input, weights: (primitive.weights, stored), epilogue, result: whole.destination,
       sizes: geometry.destination, operations: geometry.operations)
   }
 
@@ -263,12 +280,16 @@ extension Lowering {
   private func foldZeroPoint(
     _ layer: QuantizedLayer, outputs: Int, outputsLast: Bool, into epilogue: inout Epilogue
   ) throws {
-    let values = try layer.weights.values.values(as: Int32.self)
+    let values = try layer.weights.values.contiguous(), inner = values.count / max(outputs, 1)
     var sums = [Int64](repeating: 0, count: outputs)
-    let inner = values.count / max(outputs, 1)
-    for output in 0..<outputs {
-      for k in 0..<inner {
-        sums[output] += Int64(outputsLast ? values[k * outputs + output] : values[output * inner + k])
+    try values.withBytes { bytes in
+      let weights = bytes.bindMemory(to: Int8.self)
+      for row in 0..<(outputsLast ? inner : outputs) {
+        if outputsLast {
+          for output in 0..<outputs { sums[output] += Int64(weights[row * outputs + output]) }
+        } else {
+          sums[row] = weights[(row * inner)..<((row + 1) * inner)].reduce(0) { $0 + Int64($1) }
+        }
       }
     }
     let bias = epilogue.bias ?? [Float](repeating: 0, count: outputs)
@@ -278,12 +299,16 @@ extension Lowering {
   // MARK: Both
 
   /// Emits the primitive of a layer: its destination is a fresh buffer, or the residual's where that is not needed again.
+  ///
+  /// - Parameter whole: the layout of the result, where the primitive makes it piece by piece.
   func emitLayer(
     _ chain: Chain, _ descriptor: PrimitiveDescriptor, input: Value.Form,
-    weights: (layout: MemoryDescriptor, storage: Storage), _ epilogue: Epilogue, sizes: [Int], operations: Int
+    weights: (layout: MemoryDescriptor, storage: Storage), _ epilogue: Epilogue, result whole: MemoryDescriptor? = nil,
+    sizes: [Int], operations: Int
   ) throws {
     let result = try makeValue(chain.output)
-    var layout = descriptor.destination
+    var layout = whole ?? descriptor.destination
+    let parts = max(1, layout.bytes / max(1, descriptor.destination.bytes))
     let place: Place
     if let (name, value) = epilogue.residual {
       let type = layout.type == dnnl_bf16 ? dnnl_bf16 : value.dtype.oneDNN ?? epilogue.type
@@ -306,7 +331,7 @@ extension Lowering {
     var arguments: [(argument: Int32, layout: MemoryDescriptor, place: Place)] = [
       (DNNL_ARG_SRC, descriptor.source, input.place),
       (DNNL_ARG_WEIGHTS, weights.layout, .constant(weights.storage)),
-      (DNNL_ARG_DST, layout, place),
+      (DNNL_ARG_DST, parts > 1 ? descriptor.destination : layout, place),
     ]
     if let bias = epilogue.bias {
       arguments.append((DNNL_ARG_BIAS, try MemoryDescriptor([bias.count], dnnl_f32), .constant(try SparseLayers.storage(bias))))
@@ -325,7 +350,7 @@ extension Lowering {
       arguments.append((DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE * Int32(index + 1) | DNNL_ARG_SRC_1, operand, form.place))
     }
     try emit(
-      chain.layer.name, chain.label, descriptor, arguments, operations: operations, note: note(for: chain.layer))
+      chain.layer.name, chain.label, descriptor, arguments, operations: operations, note: note(for: chain.layer), parts: parts)
     if result.sizes != layout.dimensions { layout = try MemoryDescriptor(result.sizes, layout.type) }
     result.forms = [Value.Form(layout: layout, place: place)]
     values[chain.output] = result

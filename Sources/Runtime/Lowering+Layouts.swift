@@ -84,4 +84,18 @@ extension ConvolutionGeometry {
     let positions = batch * window.output[0] * window.output[1], channels = min(inputChannels, outputChannels)
     return channels >= 64 && positions >= 190 || channels >= 32 && positions >= 1024
   }
+
+  /// How many images Winograd's form works on at a time, when all at once would take so much scratch memory: the
+  /// transformed tiles of few images stay in the cache between the three passes over them. As long as they take no more
+  /// than the transformed weights, which are read again each time, more images are better.
+  ///
+  /// - Parameters:
+  ///   - scratch: bytes for the whole batch.
+  ///   - weights: bytes of the transformed weights.
+  func imagesAtATime(scratch: Int, weights: Int) -> Int {
+    let each = scratch / batch, most = max(ConvolutionGeometry.cached, weights)
+    return (1...batch).last { batch % $0 == 0 && $0 * each <= most } ?? 1
+  }
+
+  private static let cached = 4 << 20
 }

@@ -86,14 +86,27 @@ extension Lowering {
   func packedWeights(_ product: Product) throws -> Storage {
     let (inner, outputs, alpha) = (product.inner, product.outputs, product.alpha)
     return try store.packed("\(weightsKey(product.head))*\(alpha)@panels\(pare_isa_level().rawValue)") {
-      let tensor = try self.floatWeights(product.head, outputAxis: product.outputsLast ? 1 : 0).contiguous()
-      let scaled = alpha == 1 ? tensor : try tensor * Double(alpha)
       let storage = try Storage(byteCount: pare_gemm_packed_count(inner, outputs) * 4 + 64)
-      withExtendedLifetime(scaled) {
-        pare_gemm_pack(
-          scaled.address.assumingMemoryBound(to: Float.self), product.outputsLast ? outputs : 1, product.outputsLast ? 1 : inner,
-          inner, outputs, storage.base.assumingMemoryBound(to: Float.self))
+      func pack(_ rows: Range<Int>?) throws {
+        let tensor = try self.floatWeights(product.head, outputAxis: product.outputsLast ? 1 : 0, rows: rows).contiguous()
+        let scaled = alpha == 1 ? tensor : try tensor * Double(alpha)
+        let all = rows ?? 0..<(product.outputsLast ? inner : outputs)
+        let part = product.outputsLast
+          ? pare_weight_part(step: all.lowerBound, steps: all.count, output: 0, outputs: outputs)
+          : pare_weight_part(step: 0, steps: inner, output: all.lowerBound, outputs: all.count)
+        withExtendedLifetime(scaled) {
+          pare_gemm_pack(
+            scaled.address.assumingMemoryBound(to: Float.self), product.outputsLast ? outputs : 1, product.outputsLast ? 1 : inner,
+            part, inner, storage.base.assumingMemoryBound(to: Float.self))
+        }
       }
+      guard let shape = unread(product.head.layer.inputs[1])?.shape, shape.rank == 2 else {
+        try pack(nil)
+        return [storage]
+      }
+      // Some megabytes of the file at a time; parts of outputs begin at a multiple of 32.
+      let step = max(32, (1 << 20) / shape[1] / 32 * 32)
+      for first in stride(from: 0, to: shape[0], by: step) { try pack(first..<min(first + step, shape[0])) }
       return [storage]
     }[0]
   }

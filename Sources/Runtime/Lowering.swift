@@ -164,7 +164,8 @@ extension Lowering {
     if let known = constants[name] { return known }
     guard let parameter = model.parameters[name] else { return nil }
     let tensor = try parameter.value.dense()
-    constants[name] = tensor
+    // What lies in a file is held by those who use it alone.
+    if !(parameter.value is UnreadRepresentation) { constants[name] = tensor }
     return tensor
   }
 
@@ -177,9 +178,7 @@ extension Lowering {
       throw PareError(.internal, "value '\(name)' is not computed yet")
     }
     let value = Value(tensor.shape.dimensions, tensor.dtype)
-    let storage = try Storage(byteCount: max(1, tensor.byteCount))
-    storage.base.copyMemory(from: tensor.address, byteCount: tensor.byteCount)
-    value.forms = [try rowMajorForm(value, .constant(storage))]
+    value.forms = [try rowMajorForm(value, .constant(tensor.ownStorage()))]
     value.isShared = true
     values[name] = value
     return value
@@ -352,10 +351,12 @@ extension Lowering {
     return buffer
   }
 
-  /// Appends a primitive; its scratch memory comes from the arena.
+  /// Appends a primitive; its scratch memory comes from the arena. With `parts` it is executed that many times, for one
+  /// piece after another of what lies in the arena.
   func emit(
     _ name: String, _ op: String, _ descriptor: PrimitiveDescriptor,
-    _ arguments: [(argument: Int32, layout: MemoryDescriptor, place: Place)], operations: Int = 0, note: String = ""
+    _ arguments: [(argument: Int32, layout: MemoryDescriptor, place: Place)], operations: Int = 0, note: String = "",
+    parts: Int = 1
   ) throws {
     var arguments = arguments
     let scratchpad = descriptor.scratchpad
@@ -363,8 +364,11 @@ extension Lowering {
     append(
       PlannedStep(
         name: name, op: op, implementation: descriptor.implementation + note, operations: operations,
-        bytes: arguments.reduce(0) { $0 + ($1.argument == DNNL_ARG_SCRATCHPAD ? 0 : $1.layout.bytes) },
-        work: .primitive(try Primitive(descriptor), arguments)),
+        bytes: arguments.reduce(0) { total, argument in
+          guard argument.argument != DNNL_ARG_SCRATCHPAD else { return total }
+          if case .arena = argument.place { return total + parts * argument.layout.bytes }
+          return total + argument.layout.bytes
+        }, work: .primitive(try Primitive(descriptor), arguments, parts: parts)),
       touching: arguments.map(\.place))
   }
 

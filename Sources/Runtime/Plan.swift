@@ -12,7 +12,8 @@ enum Place {
 /// One unit of work before addresses are known.
 struct PlannedStep {
   enum Work {
-    case primitive(Primitive, [(argument: Int32, layout: MemoryDescriptor, place: Place)])
+    /// Executed `parts` times: what lies in the arena, scratch memory apart, is that many pieces of its layout in a row.
+    case primitive(Primitive, [(argument: Int32, layout: MemoryDescriptor, place: Place)], parts: Int)
     /// Plain code: gets the arena's base address.
     case code((UnsafeMutableRawPointer, Storage) throws -> Void)
   }
@@ -41,6 +42,8 @@ final class Plan {
     var primitive: dnnl_primitive_t?
     var arguments: UnsafeMutablePointer<dnnl_exec_arg_t>?
     var count: Int32
+    /// How many times the primitive is executed, each with `count` arguments of its own.
+    var parts = 1
     var code: ((UnsafeMutableRawPointer, Storage) throws -> Void)?
   }
 
@@ -70,18 +73,23 @@ final class Plan {
       try Interrupt.check()
       switch step.work {
       case .code(let code): steps.append(Step(primitive: nil, arguments: nil, count: 0, code: code))
-      case .primitive(let primitive, let arguments):
-        let list = UnsafeMutablePointer<dnnl_exec_arg_t>.allocate(capacity: arguments.count)
-        steps.append(Step(primitive: primitive.handle, arguments: list, count: Int32(arguments.count), code: nil))
-        for (index, argument) in arguments.enumerated() {
-          let address: UnsafeMutableRawPointer =
-            switch argument.place {
-            case .arena(let buffer): arena.base + buffer.offset
-            case .constant(let storage): storage.base
-            }
-          let memory = try Memory(argument.layout, address)
-          memories.append(memory)
-          (list + index).initialize(to: dnnl_exec_arg_t(arg: argument.argument, memory: memory.handle))
+      case .primitive(let primitive, let arguments, let parts):
+        let list = UnsafeMutablePointer<dnnl_exec_arg_t>.allocate(capacity: arguments.count * parts)
+        steps.append(
+          Step(primitive: primitive.handle, arguments: list, count: Int32(arguments.count), parts: parts, code: nil))
+        for part in 0..<parts {
+          for (index, argument) in arguments.enumerated() {
+            let address: UnsafeMutableRawPointer =
+              switch argument.place {
+              case .arena(let buffer):
+                arena.base + buffer.offset + (argument.argument == DNNL_ARG_SCRATCHPAD ? 0 : part * argument.layout.bytes)
+              case .constant(let storage): storage.base
+              }
+            let memory = try Memory(argument.layout, address)
+            memories.append(memory)
+            (list + part * arguments.count + index).initialize(
+              to: dnnl_exec_arg_t(arg: argument.argument, memory: memory.handle))
+          }
         }
       }
     }
@@ -119,9 +127,11 @@ final class Plan {
 
   @inline(__always)
   private func execute(_ step: Step) throws {
-    if let primitive = step.primitive {
-      try OneDNN.check(
-        dnnl_primitive_execute(primitive, stream, step.count, step.arguments), "dnnl_primitive_execute")
+    if let primitive = step.primitive, let arguments = step.arguments {
+      for part in 0..<step.parts {
+        try OneDNN.check(
+          dnnl_primitive_execute(primitive, stream, step.count, arguments + part * Int(step.count)), "dnnl_primitive_execute")
+      }
     } else if let code = step.code {
       try code(arena.base, arena)
     }

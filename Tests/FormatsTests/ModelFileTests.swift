@@ -1,4 +1,5 @@
 import Formats
+import Glibc
 import Graph
 import OrderedCollections
 import Support
@@ -39,5 +40,47 @@ import TestSupport
     expectError(.argument, "'encode'", ".pare") { try ModelFile.save(model, to: "a.onnx", SaveOptions(encode: true)) }
     expectError(.argument, "'profile'", ".onnx") { try ModelFile.save(model, to: "a.pare", SaveOptions(profile: "tensorrt")) }
     expectError(.argument, "did you mean 'tensorrt'?") { try ModelFile.save(model, to: "a.onnx", SaveOptions(profile: "tensort")) }
+  }
+
+  /// A model whose file is large enough to be mapped, with weights that are left in it.
+  private func opened(in folder: String) throws -> (path: String, loaded: Model, opened: Model) {
+    let path = "\(folder)/a.onnx"
+    try ModelFile.save(NN.lenet300(seed: 3), to: path)
+    return (path, try ModelFile.load(path), try ModelFile.open(path))
+  }
+
+  @Test func openedModelsAreTheSame() throws {
+    try TestFiles.withFolder { folder in
+      let (_, loaded, opened) = try opened(in: folder)
+      let names = opened.parameters.keys.filter { opened.parameters[$0]?.value is UnreadRepresentation }
+      #expect(names == loaded.parameters.keys.filter { (loaded.parameters[$0]?.shape.count ?? 0) * 4 >= 1 << 16 })
+      #expect(!names.isEmpty)
+      #expect(try Models.difference(opened, loaded) == nil)
+      let x = try Tensor.rand([3, 1, 28, 28], seed: 1)
+      #expect(try difference(opened(x), loaded(x), relative: 0) == nil)
+      for name in names {
+        let unread = try #require(opened.parameters[name]?.value as? UnreadRepresentation)
+        let dense = try loaded.parameter(named: name).value.dense()
+        #expect(try difference(unread.dense(rows: 2..<7), dense.narrowed(axis: 0, start: 2, length: 5), relative: 0) == nil)
+      }
+      try ModelFile.save(opened, to: "\(folder)/b.pare")
+      #expect(try Models.difference(ModelFile.load("\(folder)/b.pare"), loaded) == nil)
+    }
+  }
+
+  /// Written to, a file no longer holds what its model needs; replaced or deleted it does.
+  @Test func openedModelsNoticeChanges() throws {
+    try TestFiles.withFolder { folder in
+      let (path, loaded, opened) = try opened(in: folder)
+      let bytes = try FileBytes(path).withBytes { Array($0) }
+      try ModelFile.save(NN.lenet300(seed: 4), to: path)
+      #expect(try Models.difference(opened, loaded) == nil)
+      let again = try ModelFile.open(path)
+      let file = try #require(fopen(path, "r+"))
+      _ = bytes.prefix(16).withUnsafeBytes { fwrite($0.baseAddress, 1, 16, file) }
+      fclose(file)
+      truncate(path, off_t(bytes.count / 2))
+      expectError(.io, path, "written to") { try again(Tensor.zeros([1, 1, 28, 28])) }
+    }
   }
 }

@@ -243,6 +243,27 @@ import Testing
     #expect(profile.filter { $0.implementation.contains("wino") }.count == 2, "\(profile.map(\.implementation))")
   }
 
+  /// Large batches run some images at a time; each image comes out as it does alone.
+  @Test func winogradsFormTakesSomeImagesAtATime() throws {
+    var b = Builder([FusionTests.input([64, 40, 40])])
+    let pads: [String: Attribute] = ["pads": .ints([1, 1, 1, 1])]
+    b.add("Conv", ["x", try b.weights("w1", [64, 64, 3, 3]), try b.weights("b1", [64])], "c", pads)
+    b.add("Relu", ["c"], "r")
+    b.add("Conv", ["r", try b.weights("w2", [64, 64, 3, 3])], "d", pads)
+    b.add("Add", ["d", "r"], "y")
+    let model = b.finished("y")
+    let whole = try Session(model, threads: 2, batch: 12), single = try Session(model, threads: 2)
+    let x = try Tensor.randn([12, 64, 40, 40], seed: 7)
+    let y = try whole(x)
+    #expect(try difference(y, model(x), relative: 1e-4) == nil)
+    for image in [0, 5, 11] {
+      let alone = try single(x.narrowed(axis: 0, start: image, length: 1))
+      #expect(try difference(y.narrowed(axis: 0, start: image, length: 1), alone, relative: 1e-5) == nil)
+    }
+    // 64 channels to 64 of 12 images of 100 tiles take 22 MB of scratch memory at once.
+    #expect(whole.arenaBytes < 12 * 64 * 40 * 40 * 4 * 2 + (5 << 20))
+  }
+
   @Test(arguments: [false, true])
   func sumsOfIntegersStayIntegers(_ relu: Bool) throws {
     var b = Builder([FusionTests.input([6, 5, 7])])

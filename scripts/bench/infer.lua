@@ -1,6 +1,7 @@
 -- Inference as infer.py asks for it over standard input, one line each:
 --
---   load ID MODEL THREADS BATCH PRECISION NAME=FILE.npy ...     compiles and runs once      -> ok
+--   inputs ID NAME=FILE.npy ...                                 reads what the session is run on -> ok
+--   load ID MODEL THREADS BATCH PRECISION                       compiles and runs once      -> ok
 --   run ID COUNT                                                runs COUNT times            -> ok
 --   save ID FOLDER                                              FOLDER/NAME.f32, row-major, where each / of a name is _
 --                                                               -> ok
@@ -13,7 +14,8 @@
 --
 -- One process serves all lines, so that the caller can take turns with other programs; it holds the clock.
 
-local sessions = {}
+-- By ID: the session, the path of its model, and what it is run on.
+local sessions, paths, inputs = {}, {}, {}
 
 -- What a user would write for each kind: steps, one after another.
 local recipes = {
@@ -25,24 +27,6 @@ local recipes = {
   binary = function() return binarize{activations = true} end,
   half = function() return prune{sparsity = 0.5, granularity = "filter"} end,
 }
-
--- A dense f32 or int64 file of numpy's.
-local function read_npy(path)
-  local file <close> = assert(io.open(path, "rb"))
-  local data = file:read("a")
-  local length = string.unpack("<I2", data, 9)
-  local header = data:sub(11, 10 + length)
-  local sizes, count = {}, 1
-  for size in header:match("'shape': %((.-)%)"):gmatch("%d+") do
-    sizes[#sizes + 1] = math.tointeger(size)
-    count = count * sizes[#sizes]
-  end
-  local form, dtype = "<f", "f32"
-  if header:find("<i8", 1, true) then form, dtype = "<i8", "i64" end
-  local values, at = {}, 11 + length
-  for i = 1, count do values[i], at = string.unpack(form, data, at) end
-  return tensor(values, {dtype = dtype}):reshape(sizes)
-end
 
 local function flat(t)
   local text = {}
@@ -56,24 +40,26 @@ end
 
 local commands = {}
 
-function commands.load(id, path, threads, batch, precision, ...)
-  local options = {threads = math.tointeger(threads), batch = math.tointeger(batch)}
-  if precision ~= "f32" then options.precision = precision end
-  local inputs, count = {}, 0
+function commands.inputs(id, ...)
+  local read, count = {}, 0
   for _, pair in ipairs{...} do
     local name, file = pair:match("^(.-)=(.*)$")
-    inputs[name], count = read_npy(file), count + 1
+    read[name], count = tensor.load(file), count + 1
   end
-  local m = model.load(path)
-  local session = m:compile(options)
-  sessions[id] = {session, count == 1 and select(2, next(inputs)) or inputs, m}
-  session:run(sessions[id][2])
+  inputs[id] = count == 1 and select(2, next(read)) or read
+end
+
+function commands.load(id, path, threads, batch, precision)
+  local options = {threads = math.tointeger(threads), batch = math.tointeger(batch)}
+  if precision ~= "f32" then options.precision = precision end
+  sessions[id], paths[id] = model.compile(path, options), path
+  sessions[id]:run(inputs[id])
 end
 
 function commands.compress(kind, path, target, file)
   local options = {}
   if file then
-    local part = {x = read_npy(file)}
+    local part = {x = tensor.load(file)}
     part.y = tensor.zeros({part.x.shape[1]}, {dtype = "i64"})
     define.dataset{name = "calibration_" .. kind, open = function() return {train = part, validation = part, test = part} end}
     options.data = data.load("calibration_" .. kind, {normalize = false})
@@ -84,21 +70,20 @@ function commands.compress(kind, path, target, file)
 end
 
 function commands.check(id)
-  local session, x, m = table.unpack(sessions[id])
-  local expected = m(x)
-  print(((session:run(x) - expected):abs():max() / expected:abs():max()):item())
+  local x = inputs[id]
+  local expected = model.load(paths[id])(x)
+  print(((sessions[id]:run(x) - expected):abs():max() / expected:abs():max()):item())
 end
 
-function commands.macs(id) print(sessions[id][3]:cost().macs) end
+function commands.macs(id) print(model.load(paths[id]):cost().macs) end
 
 function commands.run(id, count)
-  local session, x = table.unpack(sessions[id])
+  local session, x = sessions[id], inputs[id]
   for _ = 1, math.tointeger(count) do session:run(x) end
 end
 
 function commands.save(id, folder)
-  local session, x = table.unpack(sessions[id])
-  local results = session:run(x)
+  local results = sessions[id]:run(inputs[id])
   if type(results) ~= "table" then results = {output = results} end
   for name, value in pairs(results) do
     local file <close> = assert(io.open(folder .. "/" .. name:gsub("/", "_") .. ".f32", "wb"))
@@ -107,8 +92,8 @@ function commands.save(id, folder)
 end
 
 function commands.profile(id)
-  local session, x = table.unpack(sessions[id])
-  print(session:profile(type(x) == "table" and {inputs = x} or {x = x}))
+  local x = inputs[id]
+  print(sessions[id]:profile(type(x) == "table" and {inputs = x} or {x = x}))
 end
 
 for line in io.lines() do

@@ -426,14 +426,22 @@ class Pare(Remote):
                 return lines
             lines.append(line)
 
-    def load(self, path, inputs, batch, threads, kind):
+    def inputs(self, inputs):
+        """Reads what the next session will be run on."""
         self.loaded += 1
         pairs = []
         for name, value in inputs.items():
             file = os.path.join(self.folder, f"{name}.npy")
             numpy.save(file, value)
             pairs.append(f"{name}={file}")
-        self.ask("load", self.loaded, path, threads, batch, "bf16" if kind == "bf16" else "f32", *pairs)
+        self.ask("inputs", self.loaded, *pairs)
+
+    def load(self, path, inputs, batch, threads, kind):
+        self.inputs(inputs)
+        self.compile(path, batch, threads, kind)
+
+    def compile(self, path, batch, threads, kind):
+        self.ask("load", self.loaded, path, threads, batch, "bf16" if kind == "bf16" else "f32")
 
     def turn(self, count):
         start = time.perf_counter()
@@ -649,34 +657,43 @@ def row(name, kind, batch, record):
     return text
 
 
-def peak_growth(code):
-    """Peak growth in MB of a fresh Python over what it takes once the library is there."""
-    rss = "lambda: int(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1]) / 1024"
-    return float(subprocess.run([sys.executable, "-c", code.replace("RSS", f"({rss})()")], capture_output=True, text=True, check=True).stdout)
+def status(field, process="self"):
+    """Megabytes that a process has now (VmRSS) or had at most (VmHWM)."""
+    with open(f"/proc/{process}/status") as lines:
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+
+
+def forget_peak(process="self"):
+    """Lets the peak begin at what the process has now; returns that."""
+    with open(f"/proc/{process}/clear_refs", "w") as file:
+        file.write("5")
+    return status("VmRSS", process)
 
 
 def memory(options, name, kind, batch, folder, pare_command):
-    """Prints the growth of the process from start-up through load and three runs: Pare's and ONNX Runtime's."""
+    """Prints the peak growth of a process over what it takes with its inputs read, through load and four runs: Pare's and
+    ONNX Runtime's."""
     path, others = files(name, kind, folder, pare_command)
     inputs = inputs_of(name, batch)
     own = Pare(pare_command, folder)
-    high = lambda: next(int(line.split()[1]) / 1024 for line in open(f"/proc/{own.process.pid}/status") if line.startswith("VmHWM"))
-    time.sleep(0.3)
-    start = high()
+    own.inputs(inputs)
+    start = forget_peak(own.process.pid)
     began = time.perf_counter()
-    own.load(path, inputs, batch, options.threads, kind)
+    own.compile(path, batch, options.threads, kind)
     first = time.perf_counter() - began
     own.turn(3)
-    growth = high() - start
+    growth = status("VmHWM", own.process.pid) - start
     own.close()
     numpy.savez(os.path.join(folder, "inputs.npz"), **inputs)
     code = (
         f"import sys; sys.path.insert(0, {HERE!r}); import infer, numpy, onnxruntime, time; "
-        f"x = dict(numpy.load({os.path.join(folder, 'inputs.npz')!r})); start = RSS; began = time.perf_counter(); "
+        f"x = dict(numpy.load({os.path.join(folder, 'inputs.npz')!r})); start = infer.forget_peak(); began = time.perf_counter(); "
         f"o = infer.ORT(); o.load({others!r}, x, {batch}, {options.threads}, {kind!r}); o.run(); "
-        "first = time.perf_counter() - began; o.turn(3); print(RSS - start)")
-    print(f"{name:12} {kind:8} {batch:3}  peak growth MB: pare {growth:7.1f}   onnxruntime {peak_growth(code):7.1f}   "
-          f"pare's load, first run and reading of inputs {first * 1e3:.0f} ms", flush=True)
+        "first = time.perf_counter() - began; o.turn(3); print(infer.status('VmHWM') - start, first)")
+    peer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    peer_growth, peer_first = map(float, peer.split())
+    print(f"{name:12} {kind:8} {batch:3}  peak growth MB: pare {growth:7.1f}   onnxruntime {peer_growth:7.1f}   {peer_growth / growth:5.2f}x   "
+          f"load and first run ms: pare {first * 1e3:5.0f}   onnxruntime {peer_first * 1e3:5.0f}", flush=True)
 
 
 def main():

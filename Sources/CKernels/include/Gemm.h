@@ -16,8 +16,13 @@ typedef struct {
 
 // Floats of `outputs` packed vectors of `inner` weights.
 intptr_t pare_gemm_packed_count(intptr_t inner, intptr_t outputs);
-// Packs w[k * inner_step + o * output_step]; for the instruction set of the moment.
-void pare_gemm_pack(const float *w, intptr_t inner_step, intptr_t output_step, intptr_t inner, intptr_t outputs, float *packed);
+// Some of the weights of a product: steps of the inner axis, and outputs, which begin at a multiple of 32.
+typedef struct {
+  intptr_t step, steps, output, outputs;
+} pare_weight_part;
+// Packs w[k * inner_step + o * output_step], the part's weights, to where they belong among all; for the instruction set of
+// the moment.
+void pare_gemm_pack(const float *w, intptr_t inner_step, intptr_t output_step, pare_weight_part part, intptr_t inner, float *packed);
 // y[row * y_step + o] = sum over k of x[row * x_step + k] w[k][o]. Sums run over k in order, in equal blocks of
 // at most 512.
 void pare_gemm(const float *x, intptr_t x_step, const float *packed, float *y, intptr_t y_step, intptr_t rows,

@@ -12,6 +12,18 @@ package final class FileBytes: Sendable {
   package let count: Int
   /// Whether the bytes stay in the file and cost no memory of their own.
   package let isMapped: Bool
+  /// What the file was when it was opened; nil for bytes that no file holds.
+  private let version: Version?
+
+  /// Tells a file from another, and from itself after a change.
+  private struct Version: Equatable {
+    let device: dev_t, node: ino_t, size: off_t, seconds: Int, nanoseconds: Int
+
+    init(_ status: stat) {
+      (device, node, size) = (status.st_dev, status.st_ino, status.st_size)
+      (seconds, nanoseconds) = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+    }
+  }
 
   /// Below this size a copy is cheap, and safe from what others do to the file.
   private static let mappedFrom = 1 << 20
@@ -29,6 +41,7 @@ package final class FileBytes: Sendable {
     }
     let count = Int(status.st_size)
     self.path = path
+    version = Version(status)
     if count >= FileBytes.mappedFrom {
       guard let memory = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), memory != MAP_FAILED else {
         throw FileBytes.failure("cannot map", path)
@@ -55,7 +68,7 @@ package final class FileBytes: Sendable {
   package init(_ bytes: [UInt8], name: String) {
     let memory = UnsafeMutableRawPointer.allocate(byteCount: max(bytes.count, 1), alignment: 64)
     bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: memory, count: bytes.count).copyMemory(from: $0) }
-    (path, base, count, isMapped) = (name, memory, bytes.count, false)
+    (path, base, count, isMapped, version) = (name, memory, bytes.count, false, nil)
   }
 
   deinit {
@@ -67,12 +80,31 @@ package final class FileBytes: Sendable {
     try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(start: base, count: count)) }
   }
 
+  /// Calls `body` with a stretch, which leaves memory afterwards.
+  package func passing<R>(_ stretch: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+    defer { release(stretch) }
+    return try withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[stretch])) }
+  }
+
   /// Says that a stretch will not be read again soon: what of it is in memory may leave. It can still be read.
   package func release(_ stretch: Range<Int>) {
     let page = Int(getpagesize())
     let start = (stretch.lowerBound + page - 1) / page * page, end = stretch.upperBound / page * page
     guard isMapped, let base, start < end else { return }
     madvise(base + start, end - start, MADV_DONTNEED)
+  }
+
+  /// Says that the mapped bytes are those that were there when the file was opened. A file that was deleted, or replaced by
+  /// another of its name, is still whole; one that was written to is not, and may even end before its bytes do.
+  ///
+  /// - Throws: `PareError.io` for a file that was written to.
+  package func checkUnchanged() throws {
+    var status = stat()
+    guard isMapped, let version, stat(path, &status) == 0 else { return }
+    let now = Version(status)
+    guard now.device != version.device || now.node != version.node || now == version else {
+      throw PareError(.io, "'\(path)' was written to after it was opened", suggestion: "open it again", file: path)
+    }
   }
 
   /// Says whether `path` names a regular file.

@@ -24,6 +24,12 @@ final class ExternalData {
   func withBytes<R>(
     of tensor: Onnx_TensorProto, count: Int, what: String, _ body: (UnsafeRawBufferPointer) throws -> R
   ) throws -> R {
+    let (file, stretch) = try place(of: tensor, count: count, what: what)
+    return try file.passing(stretch, body)
+  }
+
+  /// The file and its bytes that the entries of `tensor` point to; parameters as above.
+  func place(of tensor: Onnx_TensorProto, count: Int, what: String) throws -> (file: FileBytes, stretch: Range<Int>) {
     var location: String?, offset = 0, length = count
     for entry in tensor.externalData {
       switch entry.key {
@@ -40,15 +46,12 @@ final class ExternalData {
     } else {
       file = try open(location, what)
     }
-    return try file.withBytes { bytes in
-      guard offset <= bytes.count, length <= bytes.count - offset else {
-        throw PareError(
-          .format, "\(what): external data reaches beyond '\(location)'", expected: "at most \(bytes.count) bytes",
-          got: "\(length) bytes at \(offset)")
-      }
-      defer { file.release(offset..<(offset + length)) }
-      return try body(UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + length)]))
+    guard offset <= file.count, length <= file.count - offset else {
+      throw PareError(
+        .format, "\(what): external data reaches beyond '\(location)'", expected: "at most \(file.count) bytes",
+        got: "\(length) bytes at \(offset)")
     }
+    return (file, offset..<(offset + length))
   }
 
   private func number(_ text: String, _ key: String, _ what: String) throws -> Int {

@@ -17,14 +17,14 @@ struct GraphImport {
   /// Sizes that the caller fixes, by input.
   private let shapes: [String: [Int]]
 
-  init(_ proto: Onnx_ModelProto, path: String, external: ExternalData, shapes: [String: [Int]] = [:]) throws {
+  init(_ proto: Onnx_ModelProto, path: String, external: ExternalData, shapes: [String: [Int]] = [:], leavesWeights: Bool = false) throws {
     guard proto.hasGraph else { throw PareError(.format, "not an ONNX model: it has no graph") }
     self.proto = proto
     graph = proto.graph
     self.shapes = shapes
     let narrow = [Onnx_TensorProto.DataType.int4, .uint4].map { Int32($0.rawValue) }
     fourBits = Set(proto.graph.initializer.filter { narrow.contains($0.dataType) }.map(\.name))
-    tensors = TensorImport(external: external, file: path)
+    tensors = TensorImport(external: external, file: path, leavesWeights: leavesWeights)
     facts = try ModelFacts(proto.metadataProps)
     if !proto.opsetImport.isEmpty, !proto.opsetImport.contains(where: { isStandard($0.domain) }), let node = proto.graph.node.first {
       throw PareError(.unsupported, "node '\(node.name)' is \(node.domain).\(node.opType); the model has no operators of ONNX's own domain",
@@ -107,8 +107,9 @@ struct GraphImport {
       guard !tensor.name.isEmpty else { throw PareError(.format, "an initializer has no name") }
       let what = "initializer '\(tensor.name)'"
       // Four-bit integers exist only as integers with a grid, which QuantizedWeights looks for.
-      let value = try tensors.fourBits(tensor, what) ?? tensors.tensor(tensor, what)
-      guard result.updateValue(DenseRepresentation(value), forKey: tensor.name) == nil else {
+      let value: any Representation =
+        try tensors.unread(tensor, what) ?? DenseRepresentation(tensors.fourBits(tensor, what) ?? tensors.tensor(tensor, what))
+      guard result.updateValue(value, forKey: tensor.name) == nil else {
         throw PareError(.format, "\(what) stands twice")
       }
     }

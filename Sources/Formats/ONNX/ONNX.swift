@@ -65,13 +65,26 @@ public enum ONNX {
   ///   operator, opset, element type or construct (an If that the input decides) that Pare has not; the error names the
   ///   file and the node or tensor.
   public static func load(_ path: String, shapes: [String: [Int]] = [:]) throws -> Model {
+    try read(path, shapes: shapes, leavesWeights: false)
+  }
+
+  /// Reads as `load` does, but leaves the numbers of larger f32 weights in the file: for a model that is only compiled.
+  ///
+  /// - Throws: what `load` throws; what uses such a weight throws `.io` where the file was written to in the meantime.
+  package static func open(_ path: String, shapes: [String: [Int]] = [:]) throws -> Model {
+    try read(path, shapes: shapes, leavesWeights: true)
+  }
+
+  private static func read(_ path: String, shapes: [String: [Int]], leavesWeights: Bool) throws -> Model {
     let file = try FileBytes(path)
     do {
       return try file.withBytes { bytes in
         let thin = bytes.count <= greatestMessage ? ThinModel.message(of: bytes) : nil
         let proto = try thin.map { try decode($0.message) } ?? decode(whole: bytes)
         let external = ExternalData(model: path, own: thin.map { (file, $0.stretches) })
-        return try GraphImport(proto, path: path, external: external, shapes: shapes).model()
+        // Of what stays mapped for weights that are left, nothing that was read on the way stays in memory.
+        defer { file.release(0..<bytes.count) }
+        return try GraphImport(proto, path: path, external: external, shapes: shapes, leavesWeights: leavesWeights).model()
       }
     } catch let error as PareError {
       throw error.located(file: path)

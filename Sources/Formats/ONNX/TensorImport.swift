@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Graph
 import Support
 import Tensor
 
@@ -7,6 +8,11 @@ struct TensorImport {
   let external: ExternalData
   /// The file that errors name.
   let file: String
+  /// Whether the numbers of larger weights stay in their file until somebody asks for them.
+  var leavesWeights = false
+
+  /// Tensors of fewer bytes are read at once.
+  private static let smallestLeft = 1 << 16
 
   /// Returns the tensor.
   ///
@@ -39,6 +45,21 @@ struct TensorImport {
     }
     if proto.hasRawData { return try unpack(proto.rawData) }
     return try unpack(proto.int32Data.map { UInt8(truncatingIfNeeded: $0) })
+  }
+
+  /// Returns an f32 tensor whose numbers stay in the file, or nil where they are to be read now.
+  func unread(_ proto: Onnx_TensorProto, _ what: String) throws -> UnreadRepresentation? {
+    guard leavesWeights, proto.dataType == Onnx_TensorProto.DataType.float.rawValue, proto.dataLocation == .external else { return nil }
+    let sizes = try sizes(proto, what), layout = try StoredElements.layout(sizes, .f32, what, file: file)
+    guard layout.bytes >= Self.smallestLeft else { return nil }
+    let (source, stretch) = try external.place(of: proto, count: layout.bytes, what: what)
+    guard source.isMapped, stretch.count == layout.bytes, sizes[0] > 0 else { return nil }
+    let rowBytes = layout.bytes / sizes[0]
+    return UnreadRepresentation(layout.shape) { [file] rows in
+      try source.checkUnchanged()
+      let part = (stretch.lowerBound + rows.lowerBound * rowBytes)..<(stretch.lowerBound + rows.upperBound * rowBytes)
+      return try source.passing(part) { try StoredElements.tensor($0, [rows.count] + sizes.dropFirst(), .f32, what, file: file) }
+    }
   }
 
   private func sizes(_ proto: Onnx_TensorProto, _ what: String) throws -> [Int] {

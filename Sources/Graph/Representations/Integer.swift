@@ -69,8 +69,10 @@ public struct IntegerRepresentation: Representation {
     self.bits = bits
     self.isNarrow = isNarrow
     kept = mask
+    // Eight whole bits cannot leave their range; a look would take twice the memory of the weights.
     let limits = range
-    guard try values.values(as: Int16.self).allSatisfy({ (limits.lowerBound...limits.upperBound).contains(Int($0)) })
+    let isWhole = bits == 8 && !isNarrow
+    guard try isWhole || values.values(as: Int16.self).allSatisfy({ (limits.lowerBound...limits.upperBound).contains(Int($0)) })
     else {
       throw PareError(.argument, "values of an integer parameter", argument: "values",
                       expected: "\(limits.lowerBound)...\(limits.upperBound) at \(bits) bits")

@@ -209,22 +209,8 @@ enum ModelType {
       },
       Function(
         "m:compile",
-        options: [
-          .integer("threads", in: 1...256, optional: true, doc: "Default: tensor.threads()"),
-          .integer("batch", default: 1, in: 1..., doc: "Stands for a free first axis"),
-          .choice("precision", among: Session.Precision.allCases.map(\.rawValue), optional: true, doc: "Of f32 layers; default: f32"),
-          .string("table", default: "built-in", doc: "The break-even table, by its hash"),
-        ], style: .table, "Compiles the model for inference", example: "s = m:compile{threads=2}"
-      ) { call in
-        let model = try call.receiver(ModelHandle.self).model
-        let options = try call.options(at: 1)
-        let session = try Session(
-          model, threads: options.optionalInteger("threads"), batch: options.integer("batch"),
-          precision: options.optionalString("precision").flatMap(Session.Precision.init) ?? .f32,
-          table: BreakEvenTable.load(options.string("table")))
-        try call.lua.push(object: SessionHandle(session, model), bytes: model.heldBytes)
-        return 1
-      },
+        options: compileOptions, style: .table, "Compiles the model for inference", example: "s = m:compile{threads=2}"
+      ) { call in try push(compiled: call.receiver(ModelHandle.self).model, call, call.options(at: 1)) },
       Function(
         "m:gradients", [.function("loss", doc: "function(m) return loss end")],
         options: [.boolean("training", default: false, doc: "Batch statistics and dropout in force"), .integer("seed", default: 0, in: 0...)],
@@ -252,6 +238,22 @@ enum ModelType {
         return 3
       },
     ]
+  }
+
+  private static let compileOptions: [ParameterSpec] = [
+    .integer("threads", in: 1...256, optional: true, doc: "Default: tensor.threads()"),
+    .integer("batch", default: 1, in: 1..., doc: "Stands for a free first axis"),
+    .choice("precision", among: Session.Precision.allCases.map(\.rawValue), optional: true, doc: "Of f32 layers; default: f32"),
+    .string("table", default: "built-in", doc: "The break-even table, by its hash"),
+  ]
+
+  private static func push(compiled model: Model, _ call: Call, _ options: Arguments) throws -> Int {
+    let session = try Session(
+      model, threads: options.optionalInteger("threads"), batch: options.integer("batch"),
+      precision: options.optionalString("precision").flatMap(Session.Precision.init) ?? .f32,
+      table: BreakEvenTable.load(options.string("table")))
+    try call.lua.push(object: SessionHandle(session, model), bytes: model.heldBytes)
+    return 1
   }
 
   private static func row(_ layer: Layer, _ state: LuaState) throws -> LuaValue {
@@ -356,7 +358,11 @@ enum ModelType {
     [
       Function("model.load", [.string("path", doc: ".onnx or .pare")], "Reads a model", example: "m = model.load(\"net.onnx\")") { call in
         try call.push(ModelFile.load(call.environment.readable(call.string(1))))
-      }
+      },
+      Function(
+        "model.compile", [.string("path", doc: ".onnx or .pare")], options: compileOptions,
+        "Compiles the model in a file for inference; holds its weights once, as the kernels want them", example: "s = model.compile(\"net.onnx\", {threads=2})"
+      ) { call in try push(compiled: ModelFile.open(call.environment.readable(call.string(1))), call, call.options()) },
     ]
   }
 

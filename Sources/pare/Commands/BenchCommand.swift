@@ -30,7 +30,7 @@ struct BenchCommand: ParsableCommand {
     try options.apply()
     let shapes = try shape.parsed()
     let sessions = try models.map {
-      try Session(ModelFile.load($0, shapes: shapes), threads: Compute.threads, batch: batch, shapes: shapes)
+      try Session(ModelFile.open($0, shapes: shapes), threads: Compute.threads, batch: batch, shapes: shapes)
     }
     let latencies = try Bench.interleaved(sessions, runs: runs)
     let reports = try zip(models, latencies).map { path, latency in

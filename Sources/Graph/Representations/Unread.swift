@@ -1,0 +1,46 @@
+import Support
+import Tensor
+
+/// A dense f32 parameter whose numbers still lie in the file that the model came from: each use reads them anew.
+///
+/// For models that are only compiled: a session brings the weights of one layer after another into the form that its
+/// kernels want, and so never holds all of them twice. Every change makes a representation that holds its numbers.
+package struct UnreadRepresentation: Representation {
+  package static let kind = DenseRepresentation.kind
+  package let shape: Shape
+  private let read: @Sendable (Range<Int>) throws -> Tensor
+
+  /// - Parameters:
+  ///   - shape: of rank 1 or more.
+  ///   - read: returns these rows of the first axis, the same f32 values each time, or throws.
+  package init(_ shape: Shape, read: @escaping @Sendable (Range<Int>) throws -> Tensor) {
+    self.shape = shape
+    self.read = read
+  }
+
+  /// Returns some rows of the first axis.
+  package func dense(rows: Range<Int>) throws -> Tensor { try read(rows) }
+
+  package var nonzeros: Int { (try? held())?.nonzeros ?? shape.count }
+
+  private func held() throws -> DenseRepresentation { DenseRepresentation(try dense()) }
+
+  package func dense() throws -> Tensor { try read(0..<shape[0]) }
+
+  package func updated(from leaf: Tensor) throws -> any Representation {
+    try requireShape(leaf, shape, Self.kind)
+    return DenseRepresentation(leaf)
+  }
+
+  package func sliced(axis: Int, keeping: [Int]) throws -> any Representation { try held().sliced(axis: axis, keeping: keeping) }
+
+  package func masked(_ mask: Tensor) throws -> any Representation { try held().masked(mask) }
+
+  package func encode(into encoder: inout RepresentationEncoder) throws { try held().encode(into: &encoder) }
+
+  /// What is decoded is there: nothing is left to read.
+  package init(from decoder: inout RepresentationDecoder) throws {
+    let tensor = try DenseRepresentation(from: &decoder).tensor
+    self.init(tensor.shape) { try tensor.narrowed(axis: 0, start: $0.lowerBound, length: $0.count) }
+  }
+}
