@@ -19,16 +19,29 @@ final class Compiler {
 
   /// Makes the plan for inputs of these shapes, in the order of the model's inputs.
   func compile(_ shapes: [Shape]) throws -> Plan {
-    var fixed = model
-    for (index, shape) in shapes.enumerated() { fixed.inputs[index].type.shape = shape.map { .fixed($0) } }
-    fixed = try Specialization.specialized(fixed)
+    var (fixed, parts) = (try fixed(shapes), 1)
+    if hasFreeBatch {
+      parts = BatchParts.count(of: fixed, try fixed.shapes())
+      if parts > 1 { fixed = try self.fixed(shapes.map { try Shape([$0[0] / parts] + $0.dimensions.dropFirst()) }) }
+    }
     let lowering = try lowered(fixed, options)
     let work = lowering.steps.reduce(0) { $0 + $1.operations }
-    guard options.threads > 1, work < Compiler.smallest else { return try plan(lowering, threads: options.threads) }
+    guard options.threads > 1, work < Compiler.smallest else { return try plan(lowering, parts: parts, threads: options.threads) }
     // Waking a second thread for each step takes longer than the smallest networks.
     var alone = options
     alone.threads = 1
-    return try plan(lowered(fixed, alone), threads: 1)
+    return try plan(lowered(fixed, alone), parts: parts, threads: 1)
+  }
+
+  private func fixed(_ shapes: [Shape]) throws -> Model {
+    var fixed = model
+    for (index, shape) in shapes.enumerated() { fixed.inputs[index].type.shape = shape.map { .fixed($0) } }
+    return try Specialization.specialized(fixed)
+  }
+
+  /// Whether the first axis of every input is free.
+  private var hasFreeBatch: Bool {
+    model.inputs.allSatisfy { port in port.type.shape?.first.map { $0.value == nil } ?? false }
   }
 
   /// oneDNN plans for the team of the moment.
@@ -41,9 +54,10 @@ final class Compiler {
     }
   }
 
-  private func plan(_ lowering: Lowering, threads: Int) throws -> Plan {
+  private func plan(_ lowering: Lowering, parts: Int, threads: Int) throws -> Plan {
     try Plan(
-      lowering.steps, buffers: lowering.buffers, inputs: lowering.inputs, outputs: lowering.outputs, threads: threads)
+      lowering.steps, buffers: lowering.buffers, inputs: lowering.inputs, outputs: lowering.outputs, parts: parts,
+      threads: threads)
   }
 }
 

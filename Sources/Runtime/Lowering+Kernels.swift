@@ -84,7 +84,7 @@ extension Lowering {
   /// The weights as they are stored; integers that the graph dequantizes count as stored.
   func representation(of node: Node) throws -> (any Representation)? {
     let name = node.inputs[1]
-    if let stored = model.parameters[name]?.value { return stored }
+    if let stored = integers(name) ?? model.parameters[name]?.value { return stored }
     if let integers = integerWeights(name, outputAxis: outputAxis(of: node)) {
       return try IntegerRepresentation(
         values: integers.values, scales: Tensor(integers.scales, shape: Shape([integers.scales.count])),

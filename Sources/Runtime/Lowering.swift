@@ -68,6 +68,8 @@ final class Lowering {
   var constants: [String: Tensor] = [:]
   /// Consumers that are not lowered yet, by value; being an output of the model counts as one.
   private var pending: [String: Int] = [:]
+  /// The integers of a file that were read last.
+  var lastIntegers: (name: String, value: IntegerRepresentation)?
   /// Values that are read through another name.
   private var aliases: [String: String] = [:]
 
@@ -138,6 +140,7 @@ final class Lowering {
         throw error.located(layer: node.name, op: node.op)
       }
     }
+    lastIntegers = nil
     for port in model.outputs { try finish(port) }
   }
 

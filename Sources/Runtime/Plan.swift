@@ -33,10 +33,12 @@ struct PlanPort {
   var shape: Shape
   var dtype: DType
   var buffer: ArenaBuffer
+
+  var bytes: Int { shape.count * dtype.size }
 }
 
 /// A model for fixed shapes: steps in order with everything bound. A run allocates nothing but the outputs and looks
-/// nothing up.
+/// nothing up. All steps are run for one part of the batch after another, where `BatchParts` wants several.
 final class Plan {
   private struct Step {
     var primitive: dnnl_primitive_t?
@@ -47,8 +49,10 @@ final class Plan {
     var code: ((UnsafeMutableRawPointer, Storage) throws -> Void)?
   }
 
+  /// Of one part.
   let inputs: [PlanPort]
   let outputs: [PlanPort]
+  private let parts: Int
   let arenaBytes: Int
   /// Every piece of the arena, for those who check the plan.
   let buffers: [ArenaBuffer]
@@ -60,9 +64,10 @@ final class Plan {
   // What the C handles in `steps` point to.
   private var memories: [Memory] = []
 
-  init(_ planned: [PlannedStep], buffers: [ArenaBuffer], inputs: [PlanPort], outputs: [PlanPort], threads: Int) throws {
+  init(_ planned: [PlannedStep], buffers: [ArenaBuffer], inputs: [PlanPort], outputs: [PlanPort], parts: Int, threads: Int) throws {
     self.inputs = inputs
     self.outputs = outputs
+    self.parts = parts
     self.planned = planned
     self.threads = threads
     self.buffers = buffers
@@ -101,25 +106,27 @@ final class Plan {
   ///
   /// - Parameter values: in the order of `inputs`, of their shapes and dtypes.
   func run(_ values: [Tensor]) throws -> [Tensor] {
+    let results = try outputs.map { port in
+      try Tensor.empty(parts == 1 ? port.shape : Shape([port.shape[0] * parts] + port.shape.dimensions.dropFirst()), port.dtype)
+    }
     try Compute.withThreads(threads) {
-      bind(values)
-      for step in steps {
-        try Interrupt.check()
-        try execute(step)
+      for part in 0..<parts {
+        bind(values, part)
+        for step in steps {
+          try Interrupt.check()
+          try execute(step)
+        }
+        for (port, result) in zip(outputs, results) {
+          (result.address + part * port.bytes).copyMemory(from: arena.base + port.buffer.offset, byteCount: port.bytes)
+        }
       }
     }
-    return try outputs.map { port in
-      let result = try Tensor.empty(port.shape, port.dtype)
-      result.address.copyMemory(
-        from: arena.base + port.buffer.offset, byteCount: port.shape.count * port.dtype.size)
-      return result
-    }
+    return results
   }
 
-  private func bind(_ values: [Tensor]) {
+  private func bind(_ values: [Tensor], _ part: Int) {
     for (port, value) in zip(inputs, values) {
-      let target = arena.base + port.buffer.offset
-      target.copyMemory(from: value.address, byteCount: port.shape.count * port.dtype.size)
+      (arena.base + port.buffer.offset).copyMemory(from: value.address + part * port.bytes, byteCount: port.bytes)
     }
     // The primitives were made for this team size; a team of one never wakes OpenMP's workers.
     Compute.prepareLibraries()
@@ -142,19 +149,23 @@ final class Plan {
     var times = steps.map { _ in [Double]() }
     try Compute.withThreads(threads) {
       for _ in 0..<max(1, runs) {
-        bind(values)
-        for (index, step) in steps.enumerated() {
-          let start = Clock.milliseconds()
-          try execute(step)
-          times[index].append(Clock.milliseconds() - start)
+        var spent = steps.map { _ in 0.0 }
+        for part in 0..<parts {
+          bind(values, part)
+          for (index, step) in steps.enumerated() {
+            let start = Clock.milliseconds()
+            try execute(step)
+            spent[index] += Clock.milliseconds() - start
+          }
         }
+        for (index, time) in spent.enumerated() { times[index].append(time) }
       }
     }
     let machine = Machine.measured(threads: threads)
     return zip(planned, times).map { step, times in
       let ms = Latency(times: times).medianMs
-      let gflops = ms > 0 ? Double(2 * step.operations) / (ms * 1e6) : 0
-      let bandwidth = ms > 0 ? Double(step.bytes) / (ms * 1e6) : 0
+      let gflops = ms > 0 ? Double(2 * step.operations * parts) / (ms * 1e6) : 0
+      let bandwidth = ms > 0 ? Double(step.bytes * parts) / (ms * 1e6) : 0
       return NodeProfile(
         name: step.name, op: step.op, implementation: step.implementation, ms: ms, gflops: gflops, gigabytes: bandwidth,
         share: max(gflops / machine.gflops, bandwidth / machine.gigabytes))

@@ -89,8 +89,16 @@ extension Lowering {
     }
   }
 
+  /// An integer parameter; one that lies in a file is held until another is asked for.
+  func integers(_ name: String) -> IntegerRepresentation? {
+    let value = model.parameters[name]?.value
+    guard let unread = value as? UnreadIntegers else { return value as? IntegerRepresentation }
+    if lastIntegers?.name != name { lastIntegers = (try? unread.read()).map { (name, $0) } }
+    return lastIntegers?.value
+  }
+
   func integerWeights(_ name: String, outputAxis: Int) -> IntegerWeights? {
-    if let parameter = model.parameters[name]?.value as? IntegerRepresentation {
+    if let parameter = integers(name) {
       guard parameter.isSigned, parameter.isSymmetric, parameter.group == nil else { return nil }
       return integerWeights(name, parameter.values, parameter.scales, parameter.axis, outputAxis)
     }

@@ -68,6 +68,24 @@ import TestSupport
     }
   }
 
+  /// Integers behind a DequantizeLinear are left in the file too; integers of other use are not.
+  @Test func openedIntegersAreTheSame() throws {
+    try TestFiles.withFolder { folder in
+      let path = "\(folder)/a.onnx"
+      var model = try NN.graph(input: [2048], seed: 3) { x in try NN.linear(inFeatures: 2048, outFeatures: 600)(x) }
+      for (name, parameter) in model.parameters where parameter.shape.rank == 2 {
+        model.parameters[name]?.value = try IntegerRepresentation.quantizing(
+          parameter.value.dense(), scales: Tensor.full([600], 0.0002), axis: 0)
+      }
+      try ModelFile.save(model, to: path)
+      let loaded = try ModelFile.load(path), opened = try ModelFile.open(path)
+      #expect(opened.parameters.values.contains { $0.value is UnreadIntegers })
+      #expect(try Models.difference(opened, loaded) == nil)
+      let x = try Tensor.rand([3, 2048], seed: 1)
+      #expect(try difference(opened(x), loaded(x), relative: 0) == nil)
+    }
+  }
+
   /// Written to, a file no longer holds what its model needs; replaced or deleted it does.
   @Test func openedModelsNoticeChanges() throws {
     try TestFiles.withFolder { folder in

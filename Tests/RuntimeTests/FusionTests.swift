@@ -261,7 +261,31 @@ import Testing
       #expect(try difference(y.narrowed(axis: 0, start: image, length: 1), alone, relative: 1e-5) == nil)
     }
     // 64 channels to 64 of 12 images of 100 tiles take 22 MB of scratch memory at once.
-    #expect(whole.arenaBytes < 12 * 64 * 40 * 40 * 4 * 2 + (5 << 20))
+    #expect(whole.arenaBytes < 12 * 64 * 40 * 40 * 4 * 3 + (5 << 20))
+  }
+
+  /// Few weights and large images: groups of the batch are run one after another, where no image depends on another.
+  @Test(arguments: ["apart", "transposed", "merged"])
+  func largeBatchesAreRunInGroups(_ kind: String) throws {
+    var b = Builder([FusionTests.input([3, 96, 96])])
+    b.add("Conv", ["x", try b.weights("w1", [32, 3, 1, 1]), try b.weights("b1", [32])], "c")
+    b.add("Clip", ["c", try b.number("lower", 0), try b.number("upper", 6)], "r")
+    b.add("Conv", ["r", try b.weights("w2", [32, 1, 3, 3])], "d", ["group": .int(32), "pads": .ints([1, 1, 1, 1])])
+    b.add("Add", ["d", "r"], "s")
+    b.add("GlobalAveragePool", ["s"], "g")
+    b.add("Flatten", ["g"], "f")
+    switch kind {
+    case "apart": b.add("Gemm", ["f", try b.weights("w3", [5, 32])], "y", ["transB": .int(1)])
+    // What follows mixes the images.
+    case "transposed": b.add("Softmax", ["f"], "y", ["axis": .int(0)])
+    default: b.add("Sub", ["f", try b.weights("mean", [24, 32])], "y")
+    }
+    let model = b.finished("y"), x = try Tensor.randn([24, 3, 96, 96], seed: 3)
+    let session = try Session(model, threads: 2, batch: 24)
+    #expect(try difference(session(x), model(x), relative: 1e-5) == nil)
+    let image = 32 * 96 * 96 * 4
+    #expect((session.arenaBytes < 24 * image) == (kind == "apart"), "\(session.arenaBytes)")
+    #expect(try session.profile(["x": x], runs: 1).count >= 4)
   }
 
   @Test(arguments: [false, true])

@@ -132,10 +132,6 @@ import Testing
   }
 
   @Test func refusals() throws {
-    func code(_ body: () throws -> Void) -> PareError.Code? {
-      do { try body() } catch let error as PareError { return error.code } catch {}
-      return nil
-    }
     let negative = try -Tensor.ones([3, 3], .f64)
     let a = try Self.matrix(3, 2), singular = try Tensor.ones([3, 3], .f64), bad = try Tensor.full([2, 2], .nan, .f64)
     #expect(code { _ = try Tensor([1.0]).svd() } == .shape)
@@ -166,10 +162,39 @@ import Testing
     .init("singular values, wide", [[3, 5]]) { try $0[0].singularValues() },
     .init("eigenvalues", [[2, 3, 3]]) { try ($0[0] + $0[0].transposed()).eigh().values },
     .init("eigenvectors", [[3, 3]]) { try ($0[0] + $0[0].transposed()).eigh().vectors.square() },
+    .init("left singular vectors", [[2, 5, 3]]) { try $0[0].svd().u.square() },
+    .init("right singular vectors", [[3, 5]]) { try $0[0].svd().vt.square() },
+    .init("square singular vectors", [[4, 4]]) { try $0[0].svd(full: true).u.square() * $0[0].svd().vt.square() },
+    .init("truncated", [[5, 4]]) { x in
+      let (u, s, vt) = try x[0].truncatedSVD(rank: 2)
+      return try (u * s.unsqueezed(-2)).matmul(vt)
+    },
+    .init("qr", [[2, 5, 3]]) { try $0[0].qr().q.square() },
+    .init("r", [[4, 4]]) { try diagonallyDominant($0[0]).qr().r.square() },
+    .init("tall pseudo-inverse", [[2, 5, 3]]) { try $0[0].pseudoInverse() },
+    .init("wide pseudo-inverse", [[2, 4]]) { try $0[0].pseudoInverse() },
+    .init("least squares", [[5, 3], [5, 2]]) { try $0[0].leastSquares($0[1]) },
+    .init("least squares vector", [[2, 4], [2]]) { try $0[0].leastSquares($0[1]) },
+    .init("quantile", [[3, 4]]) { try $0[0].quantile([0.1, 0.5, 0.77]) },
+    .init("quantile of rows", [[3, 5]]) { try $0[0].quantile([0.3, 1], axis: 1) },
     .init("sorted", [[3, 4]]) { try $0[0].sorted(axis: 1, descending: true) },
     .init("topk", [[3, 4]]) { try $0[0].topk(2, axis: 0).values },
     .init("kthValue", [[3, 4]]) { try $0[0].kthValue(2).value },
   ]
+
+  /// What has no gradient says so when one is asked for; without a backward pass it is a value like others.
+  @Test func refusesGradients() throws {
+    let results: [(Tensor) throws -> Tensor] = [
+      { try $0.svd(full: true).u }, { try $0.svd(full: true).vt }, { try $0.transposed().qr().q }, { try $0.transposed().qr().r },
+      { try $0.randomizedSVD(rank: 1).s }, { try $0.unique().values },
+    ]
+    for result in results {
+      let x = try Tensor.randn([4, 2], seed: 1, dtype: .f64).tracked()
+      let y = try result(x)
+      #expect(try difference(y.detached(), result(x.detached()), absolute: 0) == nil)
+      #expect(code { _ = try y.sum().backward() } == .unsupported)
+    }
+  }
 
   @Test(arguments: cases) func gradients(_ sample: GradientCase) throws {
     #expect(try checkGradients(sample.inputs(), tolerance: 1e-5, sample.f) == nil)
@@ -182,3 +207,8 @@ private func diagonallyDominant(_ x: Tensor) throws -> Tensor {
 }
 
 private func pow10(_ x: Double) -> Double { (try? Tensor([10.0]).pow(x).item()) ?? .nan }
+
+private func code(_ body: () throws -> Void) -> PareError.Code? {
+  do { try body() } catch let error as PareError { return error.code } catch {}
+  return nil
+}

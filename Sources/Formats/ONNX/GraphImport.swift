@@ -103,12 +103,14 @@ struct GraphImport {
   /// Decodes all initializers; integers behind a DequantizeLinear are joined with their grid later.
   private func initializers() throws -> OrderedDictionary<String, any Representation> {
     var result: OrderedDictionary<String, any Representation> = [:]
+    let dequantized = Set(graph.node.filter { $0.opType == "DequantizeLinear" }.compactMap(\.input.first))
     for tensor in graph.initializer {
       guard !tensor.name.isEmpty else { throw PareError(.format, "an initializer has no name") }
       let what = "initializer '\(tensor.name)'"
       // Four-bit integers exist only as integers with a grid, which QuantizedWeights looks for.
       let value: any Representation =
-        try tensors.unread(tensor, what) ?? DenseRepresentation(tensors.fourBits(tensor, what) ?? tensors.tensor(tensor, what))
+        try tensors.unread(tensor, among: dequantized.contains(tensor.name) ? [.i8, .u8] : [.f32], what)
+        ?? DenseRepresentation(tensors.fourBits(tensor, what) ?? tensors.tensor(tensor, what))
       guard result.updateValue(value, forKey: tensor.name) == nil else {
         throw PareError(.format, "\(what) stands twice")
       }

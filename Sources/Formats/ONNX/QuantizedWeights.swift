@@ -14,7 +14,7 @@ extension GraphImport {
   ) throws {
     let uses = ParameterUse.all(in: nodes)
     let outputs = Set(graph.output.map(\.name))
-    var collected: [String: (name: String, value: IntegerRepresentation)] = [:]
+    var collected: [String: (name: String, value: any Representation)] = [:]
     try nodes.removeAll { node in
       guard node.op == "DequantizeLinear", node.domain.isEmpty, node.outputs.count == 1, !outputs.contains(node.outputs[0]),
         initializers[node.outputs[0]] == nil, let integers = node.input(0), uses[integers]?.count == 1,
@@ -32,7 +32,10 @@ extension GraphImport {
         guard !fourBits.contains(name) else {
           throw PareError(.unsupported, "initializer '\(name)' has four-bit integers that are no weights behind a DequantizeLinear")
         }
-        result[name] = value
+        // Integers that are no weights are read after all.
+        if let unread = value as? UnreadRepresentation, unread.dtype != .f32 {
+          result[name] = DenseRepresentation(try unread.dense())
+        } else { result[name] = value }
       }
     }
     initializers = result
@@ -40,33 +43,38 @@ extension GraphImport {
 
   private func representation(
     _ node: Node, _ initializers: OrderedDictionary<String, any Representation>
-  ) throws -> IntegerRepresentation? {
+  ) throws -> (any Representation)? {
     func dense(_ index: Int) -> Tensor? {
       node.input(index).flatMap { initializers[$0] as? DenseRepresentation }?.tensor
     }
-    guard let values = dense(0), values.dtype == .i8 || values.dtype == .u8, let scales = dense(1), scales.dtype == .f32,
+    let held = dense(0), unread = node.input(0).flatMap { initializers[$0] as? UnreadRepresentation }
+    guard let dtype = held?.dtype ?? unread?.dtype, dtype == .i8 || dtype == .u8, let shape = held?.shape ?? unread?.shape, let scales = dense(1), scales.dtype == .f32,
       scales.rank <= 1, try node.int("block_size", default: 0) == 0,
       try scales.values(as: Float.self).allSatisfy({ $0 > 0 && $0.isFinite })
     else { return nil }
     var zeroPoints: Tensor?
     if node.has(2) {
-      guard let given = dense(2), given.dtype == values.dtype, given.count == scales.count else { return nil }
+      guard let given = dense(2), given.dtype == dtype, given.count == scales.count else { return nil }
       zeroPoints = given
     }
     var axis: Int?
     if scales.count > 1 {
       let given = try node.int("axis", default: 1)
-      let position = given < 0 ? given + values.rank : given
-      guard (0..<values.rank).contains(position), values.shape[position] == scales.count else {
+      let position = given < 0 ? given + shape.rank : given
+      guard (0..<shape.rank).contains(position), shape[position] == scales.count else {
         throw PareError(.format, "DequantizeLinear '\(node.name)': \(scales.count) scales do not fit axis \(given)",
-                        got: "\(values.shape.dimensions)", layer: node.name, op: node.op)
+                        got: "\(shape.dimensions)", layer: node.name, op: node.op)
       }
       axis = position
     }
     let facts = self.facts.parameters[node.outputs[0]]
-    return try IntegerRepresentation(
-      values: values, scales: scales, zeroPoints: zeroPoints, axis: axis,
-      bits: facts?.bits ?? (fourBits.contains(node.inputs[0]) ? 4 : 8), isNarrow: facts?.isNarrow ?? false)
+    let bits = facts?.bits ?? (fourBits.contains(node.inputs[0]) ? 4 : 8), isNarrow = facts?.isNarrow ?? false
+    let integers: @Sendable (Tensor) throws -> IntegerRepresentation = { [zeroPoints, axis] values in
+      try IntegerRepresentation(
+        values: values, scales: scales, zeroPoints: zeroPoints, axis: axis, bits: bits, isNarrow: isNarrow)
+    }
+    if let held { return try integers(held) }
+    return unread.map { unread in UnreadIntegers(shape) { try integers(unread.dense()) } }
   }
 }
 

@@ -47,18 +47,20 @@ struct TensorImport {
     return try unpack(proto.int32Data.map { UInt8(truncatingIfNeeded: $0) })
   }
 
-  /// Returns an f32 tensor whose numbers stay in the file, or nil where they are to be read now.
-  func unread(_ proto: Onnx_TensorProto, _ what: String) throws -> UnreadRepresentation? {
-    guard leavesWeights, proto.dataType == Onnx_TensorProto.DataType.float.rawValue, proto.dataLocation == .external else { return nil }
-    let sizes = try sizes(proto, what), layout = try StoredElements.layout(sizes, .f32, what, file: file)
+  /// Returns a tensor whose numbers stay in the file, or nil where they are to be read now.
+  func unread(_ proto: Onnx_TensorProto, among dtypes: [DType], _ what: String) throws -> UnreadRepresentation? {
+    guard leavesWeights, proto.dataLocation == .external, let dtype = try? ElementType.dtype(proto.dataType, of: what),
+      dtypes.contains(dtype)
+    else { return nil }
+    let sizes = try sizes(proto, what), layout = try StoredElements.layout(sizes, dtype, what, file: file)
     guard layout.bytes >= Self.smallestLeft else { return nil }
     let (source, stretch) = try external.place(of: proto, count: layout.bytes, what: what)
     guard source.isMapped, stretch.count == layout.bytes, sizes[0] > 0 else { return nil }
     let rowBytes = layout.bytes / sizes[0]
-    return UnreadRepresentation(layout.shape) { [file] rows in
+    return UnreadRepresentation(layout.shape, dtype) { [file] rows in
       try source.checkUnchanged()
       let part = (stretch.lowerBound + rows.lowerBound * rowBytes)..<(stretch.lowerBound + rows.upperBound * rowBytes)
-      return try source.passing(part) { try StoredElements.tensor($0, [rows.count] + sizes.dropFirst(), .f32, what, file: file) }
+      return try source.passing(part) { try StoredElements.tensor($0, [rows.count] + sizes.dropFirst(), dtype, what, file: file) }
     }
   }
 

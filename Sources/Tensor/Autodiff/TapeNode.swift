@@ -196,6 +196,16 @@ extension Tensor {
     pull: @escaping @Sendable (Tensor, inout Pullback) throws -> Void
   ) -> Tensor { recorded(op, from: inputs, repeatable: repeatable, pull: pull) }
 
+  /// Notes that the tensor came from inputs on a tape by an operation that has no gradient: a backward pass that reaches it
+  /// throws `unsupported`, instead of leaving out a part of the gradient.
+  func refusing(_ op: StaticString, _ inputs: Tensor...) -> Tensor {
+    guard inputs.contains(where: \.records) else { return self }
+    return recorded(op, from: inputs) { _, _ in
+      throw PareError(
+        .unsupported, "[\(op)] has no gradient", suggestion: "detach its result where it is a constant of the loss", op: "\(op)")
+    }
+  }
+
   func recorded(
     _ op: StaticString, from inputs: [Tensor], repeatable: Bool = false,
     pull: @escaping @Sendable (Tensor, inout Pullback) throws -> Void

@@ -5,9 +5,10 @@ import Support
 ///
 /// LAPACK reads columns where Pare stores rows, so each routine below is given the transpose and says what that means.
 extension Tensor {
-  /// Returns the reduced QR decomposition: `self = q r`, q with orthonormal columns, r upper triangular. Not
-  /// differentiated.
+  /// Returns the reduced QR decomposition: `self = q r`, q with orthonormal columns, r upper triangular.
   ///
+  /// Gradients, for m >= n and full rank: `(g_q + q c(m)) r⁻ᵀ` with `m = r g_rᵀ - g_qᵀ q`, c(m) the symmetric matrix with the
+  /// lower triangle of m (Walter and Lehmann 2018, arXiv:1009.6112). Wide matrices have none: a backward pass throws.
   /// - Shapes: self `[.., m, n]`; q `[.., m, k]`, r `[.., k, n]` with `k = min(m, n)`. Dtypes: f32, f64.
   /// - Throws: `shape`, `dtype`, `argument` for NaN or infinite elements.
   public func qr() throws -> (q: Tensor, r: Tensor) {
@@ -18,7 +19,18 @@ extension Tensor {
       let (q, r) = try matrix.dtype == .f32 ? matrix.qr(Float.self, columns: k) : matrix.qr(Double.self, columns: k)
       return [q, r]
     }
-    return (parts[0], parts[1])
+    let (q, r) = (parts[0], parts[1])
+    guard records else { return (q, r) }
+    guard shape.dims[rank - 2] >= shape.dims[rank - 1] else { return (q.refusing("qr of a wide matrix", self), r.refusing("qr of a wide matrix", self)) }
+    /// x r⁻ᵀ.
+    @Sendable func divided(_ x: Tensor) throws -> Tensor { try r.solveTriangular(x.transposed(), upper: true).transposed() }
+    @Sendable func mirrored(_ m: Tensor) throws -> Tensor { try m.trianglePart() + m.trianglePart(diagonal: 0).transposed() }
+    return (
+      q.recorded("qr", self) { g, pullback in
+        try pullback.add(0, divided(g + q.matmul(mirrored(-g.transposed().matmul(q)))))
+      },
+      r.recorded("qr", self) { g, pullback in try pullback.add(0, divided(q.matmul(mirrored(r.matmul(g.transposed()))))) }
+    )
   }
 
   /// Returns the lower triangular `l` of symmetric positive definite matrices: `self = l lᵀ`.

@@ -8,8 +8,12 @@ extension Tensor {
   /// Returns the singular value decomposition: `self = (u * s) vt`, singular values descending.
   ///
   /// Bidiagonalization in one pass a column (`CKernels/Bidiagonal.c`), LAPACK's divide and conquer (bdsdc), reflectors
-  /// applied in blocks; tall matrices by their QR decomposition first. The gradient flows through `s` alone, see
-  /// `singularValues()`.
+  /// applied in blocks; tall matrices by their QR decomposition first.
+  ///
+  /// Gradients, for values that differ from each other and from 0 (Townsend 2016, "Differentiating the singular value
+  /// decomposition"), with `f_ij = 1 / (s_j² - s_i²)`, 0 on the diagonal: of s `u diag(g) vt`, of u
+  /// `(u (f ∘ (uᵀ g - gᵀ u)) s + (1 - u uᵀ) g s⁻¹) vt`, of v its mirror image. With `full`, the vectors beyond the k-th are
+  /// not determined: a backward pass through them throws.
   /// - Shapes: self `[.., m, n]`; u `[.., m, k]`, s `[.., k]`, vt `[.., k, n]` with `k = min(m, n)`; with `full` u is
   ///   `[.., m, m]` and vt `[.., n, n]`. Dtypes: f32, f64.
   /// - Throws: `shape` for fewer than two axes, `dtype`, `argument` for NaN or infinite elements, `internal` if it does not
@@ -25,7 +29,23 @@ extension Tensor {
     guard records else { return (u, s, vt) }
     let k = s.shape.dims[s.rank - 1]
     let left = try u.narrowed(axis: -1, start: 0, length: k), right = try vt.narrowed(axis: -2, start: 0, length: k)
-    return (u, s.recorded("svd", self) { g, pullback in try pullback.add(0, (left * g.unsqueezed(-2)).matmul(right)) }, vt)
+    /// The gradient from that of vectors w in columns: all of it but the product with the other vectors, transposed.
+    @Sendable func fromVectors(_ w: Tensor, _ g: Tensor) throws -> Tensor {
+      let squares = try s * s, gaps = try squares.unsqueezed(-2) - squares.unsqueezed(-1)
+      let f = try Tensor.where(gaps.eq(0), Tensor.scalar(0, gaps.dtype), gaps.reciprocal())
+      let inner = try w.transposed().matmul(g)
+      let within = try w.matmul(f * (inner - inner.transposed()) * s.unsqueezed(-2))
+      return try within + (g - w.matmul(inner)) / s.unsqueezed(-2)
+    }
+    let values = s.recorded("svd", self) { g, pullback in try pullback.add(0, (left * g.unsqueezed(-2)).matmul(right)) }
+    let isReduced = u.shape.dims[rank - 1] == k && vt.shape.dims[rank - 2] == k
+    guard isReduced else { return (u.refusing("svd of all vectors", self), values, vt.refusing("svd of all vectors", self)) }
+    return (
+      u.recorded("svd", self) { g, pullback in try pullback.add(0, fromVectors(u, g).matmul(vt)) }, values,
+      vt.recorded("svd", self) { g, pullback in
+        try pullback.add(0, fromVectors(vt.transposed(), g.transposed()).matmul(u.transposed()).transposed())
+      }
+    )
   }
 
   /// Returns the singular values alone, descending: `[.., min(m, n)]`.
@@ -61,7 +81,7 @@ extension Tensor {
   /// With k = rank, p = oversampling, q = iterations and the basis Q of the sketch, the expected spectral error
   /// `E |A - Q Qᵀ A|` is for p >= 2 at most
   /// `((1 + √(k / (p - 1))) σ^(2q+1) + e √(k + p) / p · (Σ_{j>k} σ_j^(2(2q+1)))^½)^(1 / (2q+1))`, σ being the (k+1)-th
-  /// singular value; cutting the result to rank k adds at most σ. Not differentiated.
+  /// singular value; cutting the result to rank k adds at most σ. A backward pass through the result throws.
   /// - Shapes: as `truncatedSVD`.
   /// - Parameters:
   ///   - oversampling: further vectors, from 0; the sketch never has more than min(m, n).
@@ -96,7 +116,9 @@ extension Tensor {
         try vt.narrowed(axis: 0, start: 0, length: k).contiguous(),
       ]
     }
-    return (parts[0], parts[1], parts[2])
+    return (
+      parts[0].refusing("randomizedSVD", self), parts[1].refusing("randomizedSVD", self), parts[2].refusing("randomizedSVD", self)
+    )
   }
 
   private func checkRank(_ k: Int, _ op: String) throws {
@@ -106,22 +128,33 @@ extension Tensor {
     }
   }
 
-  /// Returns the pseudo-inverse (Moore and Penrose): `[.., n, m]` of `[.., m, n]`. Not differentiated.
+  /// Returns the pseudo-inverse (Moore and Penrose): `[.., n, m]` of `[.., m, n]`.
+  ///
+  /// The gradient, where the rank stays the same, is `-pᵀ g pᵀ + (1 - a p) gᵀ p pᵀ + pᵀ p gᵀ (1 - p a)`, p the result (Golub
+  /// and Pereyra 1973).
   /// - Parameter tolerance: singular values up to this share of the largest count as 0; by default max(m, n) epsilon.
   public func pseudoInverse(tolerance: Double? = nil) throws -> Tensor {
-    let (u, s, vt) = try detached().svd()
+    let a = detached()
+    let (u, s, vt) = try a.svd()
     let inverse = try s.invertedSpectrum(cutoff(tolerance, "pseudoInverse"))
-    return try (vt.transposed() * inverse.unsqueezed(-2)).matmul(u.transposed())
+    let p = try (vt.transposed() * inverse.unsqueezed(-2)).matmul(u.transposed())
+    guard records else { return p }
+    return p.recorded("pseudoInverse", self) { g, pullback in
+      let (pt, gt) = (try p.transposed(), try g.transposed())
+      let left = try gt.matmul(p).matmul(pt), right = try pt.matmul(p).matmul(gt)
+      let inner = try pt.matmul(g).matmul(pt)
+      try pullback.add(0, left - a.matmul(p.matmul(left)) + right - right.matmul(p).matmul(a) - inner)
+    }
   }
 
   /// Returns the x of smallest norm among those that minimize |self x - b|: the solution of least squares, whatever the
-  /// rank. By singular values; not differentiated.
+  /// rank. By singular values; gradients as those of `pseudoInverse() b`.
   /// - Shapes: self `[.., m, n]`, b `[m]` or `[.., m, k]`; result `[n]` or `[.., n, k]`.
   /// - Parameter tolerance: as in `pseudoInverse`.
   public func leastSquares(_ b: Tensor, tolerance: Double? = nil) throws -> Tensor {
     try checkMatrix("leastSquares")
     let isVector = b.rank == 1
-    let right = isVector ? try b.detached().unsqueezed(1) : b.detached()
+    let right = isVector ? try b.unsqueezed(1) : b
     guard right.rank == rank || rank == 2 && isVector, right.shape.dims[right.rank - 2] == shape.dims[rank - 2],
       right.shape[..<(right.rank - 2)] == shape[..<(rank - 2)]
     else {
@@ -132,9 +165,12 @@ extension Tensor {
       throw PareError(.dtype, "[leastSquares] \(dtype) and \(b.dtype)", expected: "one type", op: "leastSquares")
     }
     try right.checkFinite("leastSquares")
-    let (u, s, vt) = try detached().svd()
-    let inverse = try s.invertedSpectrum(cutoff(tolerance, "leastSquares"))
-    let x = try vt.transposed().matmul(u.transposed().matmul(right) * inverse.unsqueezed(-1))
+    let x: Tensor
+    if records || right.records { x = try pseudoInverse(tolerance: tolerance).matmul(right) } else {
+      let (u, s, vt) = try svd()
+      let inverse = try s.invertedSpectrum(cutoff(tolerance, "leastSquares"))
+      x = try vt.transposed().matmul(u.transposed().matmul(right) * inverse.unsqueezed(-1))
+    }
     return isVector ? try x.squeezed(-1) : x
   }
 

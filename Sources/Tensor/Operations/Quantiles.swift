@@ -7,12 +7,14 @@ extension Tensor {
   /// - Throws: `argument` unless 0 <= q <= 1, `shape` if there is no element. NaN if one element is NaN.
   public func quantile(_ q: Double) throws -> Tensor { try quantile([q]).squeezed(0) }
 
-  /// Several quantiles of all elements: `[q.count]`, of the dtype, f64 for integers. Not differentiated.
+  /// Several quantiles of all elements: `[q.count]`, of the dtype, f64 for integers. The gradient goes to the neighbours of
+  /// each, in the shares in which they were mixed.
   public func quantile(_ q: [Double]) throws -> Tensor {
     for value in q where !(value >= 0 && value <= 1) {
       throw PareError(.argument, "[quantile] \(value)", argument: "q", expected: "0...1", op: "quantile")
     }
     guard count > 0 else { throw PareError(.shape, "[quantile] shape \(shape) has no elements", op: "quantile") }
+    if records { return try reshaped(Shape([count])).quantile(q, axis: 0) }
     let places = q.map { Tensor.place($0, count) }
     let ranks = Set(places.flatMap { [$0.low, Swift.min($0.low + 1, count - 1)] }).sorted()
     let (elements, hasNaN) = try elements(ranks: ranks)
@@ -34,13 +36,13 @@ extension Tensor {
     }
     guard n > 0 else { throw PareError(.shape, "[quantile] axis \(axis) of shape \(shape) has no elements", op: "quantile") }
     let kind: DType = dtype.isFloating ? dtype : .f64
-    let ordered = try detached().sorted(axis: axis).converted(to: .f64)
+    let ordered = try sorted(axis: axis).converted(to: .f64)
     let last = try ordered.select(axis: axis, index: n - 1)
     let rows = try q.map { value in
       let place = Tensor.place(value, n)
       let a = try ordered.select(axis: axis, index: place.low)
       let b = try ordered.select(axis: axis, index: Swift.min(place.low + 1, n - 1))
-      let between = place.fraction == 0 ? a : try Tensor.where(a.eq(b), a, a + (b - a) * place.fraction)
+      let between = place.fraction == 0 ? a : try Tensor.where(a.eq(b).and(a.isFinite().not()), a, a + (b - a) * place.fraction)
       return try Tensor.where(last.isNaN(), last, between)
     }
     guard !rows.isEmpty else { return try Tensor.zeros(Shape([0] + last.shape.dimensions), kind) }

@@ -109,7 +109,7 @@ extension Tensor {
     return (try key.back(values).transposed(position, -1), positions)
   }
 
-  /// The different elements of all, in ascending order, with how often each comes (i64).
+  /// The different elements of all, in ascending order, with how often each comes (i64). A backward pass through them throws.
   public func unique() throws -> (values: Tensor, counts: Tensor) {
     let ordered = try detached().reshaped(Shape([count])).sorted()
     guard count > 0 else { return (ordered, try Tensor.zeros([0], .i64)) }
@@ -117,7 +117,7 @@ extension Tensor {
     let starts = try [0] + changes.nonzeroIndices().reshaped([-1].map { changes.count == 0 ? 0 : $0 }).values(as: Int.self).map { $0 + 1 }
     let ends = starts.dropFirst() + [count]
     return (
-      try ordered.gather(axis: 0, indices: Tensor(starts)), try Tensor(zip(starts, ends).map { $1 - $0 })
+      try ordered.gather(axis: 0, indices: Tensor(starts)).refusing("unique", self), try Tensor(zip(starts, ends).map { $1 - $0 })
     )
   }
 
