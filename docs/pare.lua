@@ -1213,6 +1213,11 @@ function help(x) end
 ---@param options? {title?: string, path?: string, bins?: integer, height?: integer}
 function hist(values, options) end
 
+---Compiles the model in a file for inference; holds its weights once, as the kernels want them.
+---@param path string .onnx or .pare
+---@param options? {threads?: integer, batch?: integer, precision?: "f32"|"bf16", table?: string}
+function model.compile(path, options) end
+
 ---Reads a model.
 ---@param path string .onnx or .pare
 function model.load(path) end

@@ -33,6 +33,9 @@ private func t(_ values: [Double], _ shape: Shape? = nil, _ dtype: DType = .f32)
     let none = try t([-.infinity, -.infinity]).tracked()
     #expect(try none.logSumExp().backward()[none]?.scalars() == [0, 0])
     #expect(try Tensor.zeros([0, 2]).logSumExp(axes: [0]).scalars() == [-.infinity, -.infinity])
+    for (x, unbiased) in try [(t([5]), true), (Tensor.zeros([0]), true), (Tensor.zeros([0]), false)] {
+      #expect(try x.variance(unbiased: unbiased).item().isNaN && x.std(unbiased: unbiased).item().isNaN)
+    }
   }
 
   @Test func halvesAndIntegers() throws {

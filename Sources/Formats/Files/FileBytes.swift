@@ -86,10 +86,11 @@ package final class FileBytes: Sendable {
     return try withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[stretch])) }
   }
 
-  /// Says that a stretch will not be read again soon: what of it is in memory may leave. It can still be read.
+  /// Says that a stretch will not be read again soon: what of it is in memory may leave, with the pages beside it that the
+  /// kernel maps along. All can still be read.
   package func release(_ stretch: Range<Int>) {
-    let page = Int(getpagesize())
-    let start = (stretch.lowerBound + page - 1) / page * page, end = stretch.upperBound / page * page
+    let page = Int(getpagesize()), along = 16 * page
+    let start = max(0, stretch.lowerBound - along) / page * page, end = min(count, stretch.upperBound + along)
     guard isMapped, let base, start < end else { return }
     madvise(base + start, end - start, MADV_DONTNEED)
   }

@@ -12,7 +12,7 @@ struct TensorImport {
   var leavesWeights = false
 
   /// Tensors of fewer bytes are read at once.
-  private static let smallestLeft = 1 << 16
+  private static let smallestLeft = 1 << 12
 
   /// Returns the tensor.
   ///

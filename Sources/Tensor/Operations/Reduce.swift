@@ -125,13 +125,13 @@ extension Tensor {
     return keepDims ? kept : kept.dropping((0..<rank).map { $0 == position })
   }
 
-  /// The mean squared distance from the mean; with `unbiased` divided by n - 1.
+  /// The mean squared distance from the mean; with `unbiased` divided by n - 1. NaN of too few elements.
   public func variance(axes: [Int]? = nil, unbiased: Bool = true, keepDims: Bool = false) throws -> Tensor {
     let marks = try marks(axes, "variance")
     let all = marks.indices.filter { marks[$0] }
     let n = Tensor.number(shape, marks)
     let total = try (self - mean(axes: all, keepDims: true)).square().sum(axes: all, keepDims: keepDims)
-    return try total / Double(unbiased ? n - 1 : n)
+    return try total / Double(unbiased ? Swift.max(n - 1, 0) : n)
   }
 
   /// The p-norm of floats: (sum |x|^p)^(1/p); infinity gives the largest magnitude, -infinity the smallest, 0 the
