@@ -41,6 +41,9 @@ final class PareGlobals {
   /// Adds a name, as `define.method` does for its constructor.
   func add(_ name: String, _ value: LuaValue) throws { try table.set(name, value) }
 
+  /// Takes a name back.
+  func remove(_ name: String) throws { try table.set(name, .null) }
+
   /// The names, sorted.
   func names() throws -> [String] { try table.fields.map(\.key) }
 

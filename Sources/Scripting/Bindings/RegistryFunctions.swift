@@ -78,10 +78,18 @@ extension ScriptEnvironment {
       let path = try readable(path)
       let text = try ScriptFile.read(path)
       // What this file defines, also where it defines it again.
-      let before = definedEntries
+      let before = definedEntries, registered = Registry.shared.list(), constructors = methodGlobals
       definedEntries = []
       defer { definedEntries.formUnion(before) }
-      try state.call(state.load(text, name: "@" + path))
+      do { try state.call(state.load(text, name: "@" + path)) } catch {
+        // All of a file or nothing: what it had defined goes, what that replaced comes back.
+        removeDefinitions()
+        try Registry.shared.register(registered.filter { definedEntries.contains("\($0.kind).\($0.name)") })
+        for name in methodGlobals.subtracting(constructors) { try globals.remove(name) }
+        methodGlobals = constructors
+        definedEntries = []
+        throw error
+      }
       let entries = definedEntries.sorted()
       luaPlugins.removeAll { $0.path == path }
       luaPlugins.append((path, entries))

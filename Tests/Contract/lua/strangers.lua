@@ -42,3 +42,8 @@ define.metric{ name="whole", value=function(outputs) return outputs end }; fails
 local file = assert(io.open("again.lua", "w")); file:write('define.metric{ name="again", value=function() return 1 end }'); file:close()
 for _ = 1, 2 do local entries = plugin.load("again.lua"); assert(#entries == 1 and entries[1] == "metric.again") end
 local listed = plugin.list(); assert(listed[#listed].entries[1] == "metric.again")
+-- one that fails half-way leaves nothing, and what it had replaced comes back
+local half = assert(io.open("half.lua", "w"))
+half:write('define.metric{ name="again", value=function() return 2 end }\ndefine.method{ name="halfway", apply=function(m) return m end }\nerror("half-way")'); half:close()
+assert(not pcall(plugin.load, "half.lua")); assert(#plugin.list() == #listed and rawget(pare, "halfway") == nil)
+assert(d.test:evaluate(m, {metric="again"}).value == 1); fails("not_found", function() return method.halfway{} end)
