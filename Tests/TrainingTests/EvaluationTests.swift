@@ -93,7 +93,7 @@ private let environment = ProcessInfo.processInfo.environment
   @Test(.enabled(if: environment["PARE_DATA"] != nil, "needs PARE_DATA (mnist, fashion-mnist, cifar10)"),
         arguments: [("lenet300", "mnist", 0.9912), ("lenet5", "mnist", 0.9937), ("fashion", "fashion-mnist", 0.9241),
                     ("resnet20", "cifar10", 0.8926), ("vgg11", "cifar10", 0.8883), ("mobilenetv2", "cifar10", 0.8924),
-                    ("vit", "cifar10", 0.7869)])
+                    ("vit", "cifar10", 0.7869), ("resnet56", "cifar10", 0.9114)])
   func trainedFilesReachTheirAccuracy(name: String, data: String, accuracy: Double) throws {
     let model = try ModelFile.load(TestFiles.trained(name))
     let result = try evaluate(model, on: Dataset.load(data).test)
