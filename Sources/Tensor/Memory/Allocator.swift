@@ -75,20 +75,8 @@ enum Allocator {
   }
 
   private static func system(_ size: Int) -> UnsafeMutableRawPointer? {
-    if size >= mapped {
-      let block = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-      return block == MAP_FAILED ? nil : block
-    }
     var block: UnsafeMutableRawPointer?
     return posix_memalign(&block, alignment, size) == 0 ? block : nil
-  }
-
-  /// Blocks from this size on are mapped one by one: what is given back leaves the process, where the C library's heap would
-  /// keep it below whatever is alive.
-  private static let mapped = 1 << 20
-
-  private static func giveBack(_ block: UnsafeMutableRawPointer, _ size: Int) {
-    if size >= mapped { munmap(block, size) } else { free(block) }
   }
 
   /// Takes back a block of `size` bytes, as `allocate` returned it.
@@ -101,14 +89,14 @@ enum Allocator {
       $0.state.cached += size
       return true
     }
-    if !kept { giveBack(block, size) }
+    if !kept { free(block) }
   }
 
   /// Gives all cached blocks back to the system.
   static func trim() {
     guarded.withLock {
       for index in $0.state.free.indices {
-        for block in $0.state.free[index] { giveBack(block, classBytes(index)) }
+        for block in $0.state.free[index] { free(block) }
         $0.state.free[index] = []
       }
       $0.state.cached = 0
