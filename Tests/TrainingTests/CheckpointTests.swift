@@ -95,6 +95,31 @@ import Training
     }
   }
 
+  /// Ended after an epoch's last step and before its record was written: the resumed run takes no step before it validates.
+  @Test func resumedAtTheEndOfAnEpochValidatesTheSame() throws {
+    let data = try smallData()
+    try withFolder { folder in
+      let path = "\(folder)/state"
+      let whole = try train(network(), on: data, options("adam") { $0.ema = 0.9 })
+      for last in 1...3 {
+        let crash = TrainingCallbacks(onEpoch: { if $0.epoch == last { throw Stopped() } })
+        #expect(throws: Stopped.self) {
+          try train(network(), on: data, options("adam") {
+            $0.ema = 0.9
+            $0.checkpoint = path
+            $0.checkpointSteps = 1
+          }, callbacks: [crash])
+        }
+        let rest = try train(network(), on: data, options("adam") {
+          $0.ema = 0.9
+          $0.resume = path
+        })
+        #expect(try rest.model.bits() == whole.model.bits())
+        #expect(rest.history == whole.history)
+      }
+    }
+  }
+
   @Test func interruptedRunGivesItsModelAndGoesOn() throws {
     let data = try smallData()
     defer { Interrupt.clear() }

@@ -50,8 +50,9 @@ extension TrainingRun {
   /// The model of the averaged weights; without an average the model as it is. Needs `sync` before.
   func averagedModel() throws -> Model {
     guard let average else { return state.model }
-    let moved = average.values.filter { leaves[$0.key] != nil }
-    return try model(moved, average.values.filter { moved[$0.key] == nil && statistics[$0.key] != nil })
+    // Not those in `statistics`: there are none after a resume, until the next step.
+    let held = average.values.filter { state.model.parameters[$0.key]?.value.shape == $0.value.shape }
+    return try model(held.filter { leaves[$0.key] != nil }, held.filter { leaves[$0.key] == nil })
   }
 
   /// What the training would give if it ended now.
