@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CKernels.h"
+#include <malloc.h>
 #include <sched.h>
 
 // Swift's clang ships no omp.h; these are libgomp's stable entry points.
@@ -61,6 +62,12 @@ static void pin_worker(void *data) {
     sched_setaffinity(0, sizeof own, &own);
     return;
   }
+}
+
+void pare_set_heap(int32_t mapped, int32_t trimmed, int32_t padding) {
+  mallopt(M_MMAP_THRESHOLD, mapped);
+  mallopt(M_TRIM_THRESHOLD, trimmed);
+  mallopt(M_TOP_PAD, padding);
 }
 
 void pare_set_threads(int32_t threads) {

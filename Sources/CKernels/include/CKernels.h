@@ -29,6 +29,10 @@ void pare_set_threads(int32_t threads);
 // Takes the calling thread off the processors of its workers; before a region of those libraries. Costs some 20 ns.
 void pare_settle(void);
 
+// Sets for the C library's heap, in bytes: from where on a block is mapped on its own, how much may be free at its end before
+// that goes back to the system, and how much more than needed it takes when it grows.
+void pare_set_heap(int32_t mapped, int32_t trimmed, int32_t padding);
+
 // What the calling thread has switched on for the time of a closure. One struct, because Swift has no thread-local storage.
 typedef struct {
   int32_t without_gradient;  // depth of nested withoutGradient calls
