@@ -27,7 +27,7 @@ public enum Loss {
         .shape, "cross_entropy", argument: "shares", expected: "the logits' shape \(logits.shape.dimensions)",
         got: "\(shares.shape.dimensions)")
     }
-    var target = try shares.detached().converted(to: logits.dtype)
+    var target = try shares.converted(to: logits.dtype)
     if smoothing > 0 { target = try target * (1 - smoothing) + smoothing / Double(logits.shape[1]) }
     return try -(logits.logSoftmax(axis: -1) * target).sum() / Double(logits.shape[0])
   }

@@ -121,6 +121,11 @@ private let losses: [GradientCase] = [
   .init("crossEntropy weights", [[4, 4]]) {
     try $0[0].crossEntropy(labels: labels(), weight: Tensor([1, 2, 0.5, 3]), ignoreIndex: 0, smoothing: 0.1)
   },
+  .init("nll, its weights", [[4, 4], [4]], 0.1, 0.9) { try $0[0].nllLoss(labels: labels(), weight: $0[1], ignoreIndex: 0) },
+  .init("crossEntropy, its weights", [[4, 4], [4]], 0.1, 0.9) {
+    try $0[0].crossEntropy(labels: labels(), weight: $0[1], ignoreIndex: 0, smoothing: 0.1)
+  },
+  .init("crossEntropy soft, its weights", [[3, 4], [3, 4], [4]], 0.1, 0.9) { try $0[0].crossEntropy(target: $0[1], weight: $0[2]) },
   .init("crossEntropy images", [[2, 3, 2]]) { try $0[0].crossEntropy(labels: Tensor([2, 0, 1, 1], shape: [2, 2]), weight: nil, reduction: .none) },
   .init("crossEntropy soft", [[3, 4], [3, 4]], 0.1, 0.9) { try $0[0].crossEntropy(target: $0[1], weight: Tensor([1, 2, 0.5, 3]), smoothing: 0.1) },
   .init("cosineSimilarity", [[3, 4], [1, 4]]) { try Tensor.cosineSimilarity($0[0], $0[1]) },

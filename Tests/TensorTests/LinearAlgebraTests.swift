@@ -160,6 +160,7 @@ import Testing
     .init("cholesky", [[2, 3, 3]]) { try diagonallyDominant($0[0].matmul($0[0].transposed())).cholesky() },
     .init("singular values", [[2, 4, 3]]) { try $0[0].singularValues() },
     .init("singular values, wide", [[3, 5]]) { try $0[0].singularValues() },
+    .init("condition number", [[2, 4, 3]]) { try $0[0].conditionNumber() },
     .init("eigenvalues", [[2, 3, 3]]) { try ($0[0] + $0[0].transposed()).eigh().values },
     .init("eigenvectors", [[3, 3]]) { try ($0[0] + $0[0].transposed()).eigh().vectors.square() },
     .init("left singular vectors", [[2, 5, 3]]) { try $0[0].svd().u.square() },
@@ -186,7 +187,8 @@ import Testing
   @Test func refusesGradients() throws {
     let results: [(Tensor) throws -> Tensor] = [
       { try $0.svd(full: true).u }, { try $0.svd(full: true).vt }, { try $0.transposed().qr().q }, { try $0.transposed().qr().r },
-      { try $0.randomizedSVD(rank: 1).s }, { try $0.unique().values },
+      { try $0.randomizedSVD(rank: 1).s }, { try $0.unique().values }, { try $0.uniqueWithInverse().values },
+      { try $0.kMeans(2).centroids },
     ]
     for result in results {
       let x = try Tensor.randn([4, 2], seed: 1, dtype: .f64).tracked()

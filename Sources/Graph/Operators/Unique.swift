@@ -20,7 +20,8 @@ struct UniqueOperator: Operator {
   }
 
   func forward(_ node: Node, _ inputs: [Tensor?], _ context: inout ExecutionContext) throws -> [Tensor] {
-    var x = try inputs.required(0, node).detached()
+    let given = try inputs.required(0, node)
+    var x = given.detached()
     let axis = try node.int("axis").map { try normalized($0, rank: x.rank, node) } ?? 0
     if try node.int("axis") == nil { x = try x.reshaped([x.count]) }
     let count = x.shape[axis]
@@ -32,7 +33,7 @@ struct UniqueOperator: Operator {
     for (number, group) in groups.enumerated() { for place in group { inverse[place] = Int64(number) } }
     let first = try Tensor(groups.map { Int64($0[0]) }, shape: [groups.count])
     return [
-      try x.gather(axis: axis, indices: first), first, try Tensor(inverse, shape: [count]),
+      try x.gather(axis: axis, indices: first).refusing("Unique", given), first, try Tensor(inverse, shape: [count]),
       try Tensor(groups.map { Int64($0.count) }, shape: [groups.count]),
     ]
   }

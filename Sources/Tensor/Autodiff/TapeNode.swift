@@ -198,7 +198,7 @@ extension Tensor {
 
   /// Notes that the tensor came from inputs on a tape by an operation that has no gradient: a backward pass that reaches it
   /// throws `unsupported`, instead of leaving out a part of the gradient.
-  func refusing(_ op: StaticString, _ inputs: Tensor...) -> Tensor {
+  package func refusing(_ op: StaticString, _ inputs: Tensor...) -> Tensor {
     guard inputs.contains(where: \.records) else { return self }
     return recorded(op, from: inputs) { _, _ in
       throw PareError(

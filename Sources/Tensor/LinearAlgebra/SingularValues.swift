@@ -184,12 +184,13 @@ extension Tensor {
   }
 
   /// Returns the condition number in the 2-norm, largest by smallest singular value: `[..]`; infinity for singular ones.
+  /// Differentiated as those values are.
   public func conditionNumber() throws -> Tensor {
     try checkMatrix("conditionNumber")
     guard Swift.min(shape.dims[rank - 2], shape.dims[rank - 1]) > 0 else {
       throw PareError(.shape, "[conditionNumber] shape \(shape) has no singular values", expected: "sizes from 1", op: "conditionNumber")
     }
-    let s = try detached().singularValues()
+    let s = try singularValues()
     let (largest, smallest) = (try s.max(axes: [-1]), try s.min(axes: [-1]))
     return try Tensor.where(smallest.eq(0), Tensor.scalar(.infinity, dtype), largest / smallest)
   }

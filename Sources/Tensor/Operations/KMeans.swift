@@ -31,7 +31,7 @@ extension Tensor {
   /// It lives among the tensor operations because weights are clustered where no model is at hand. Points of one
   /// coordinate are sorted once: each round then only finds, by bisection, where the sorted points change their centroid,
   /// and means come from running sums, so that assignments are exact. A group that loses all its points keeps its centroid.
-  /// The result is a function of points and seed, not of the number of threads.
+  /// The result is a function of points and seed, not of the number of threads. A backward pass through it throws.
   /// - Shapes: self `[n]` or `[n, d]` of floats, computed as f32, sums in f64.
   /// - Parameters:
   ///   - k: from 1 to n.
@@ -50,8 +50,11 @@ extension Tensor {
     }
     let points = try detached().converted(to: .f32).contiguous()
     try points.checkFinite("kMeans")
-    return try rank == 1 || shape.dims[1] == 1
+    let found = try rank == 1 || shape.dims[1] == 1
       ? points.kMeansOfLine(k, start, iterations, seed) : points.kMeansOfSpace(k, start, iterations, seed)
+    return KMeansResult(
+      centroids: found.centroids.refusing("kMeans", self), assignment: found.assignment, inertia: found.inertia,
+      iterations: found.iterations)
   }
 
   // MARK: One coordinate

@@ -1,6 +1,6 @@
 import Support
 
-/// Losses with PyTorch's names and conventions. Targets are not differentiated unless a function says so.
+/// Losses with PyTorch's names and conventions. Weights are differentiated, targets unless they are labels.
 extension Tensor {
   /// What becomes of the losses of single elements or samples.
   public enum LossReduction: String, Sendable, CaseIterable {
@@ -166,7 +166,7 @@ extension Tensor {
     var logs = try logSoftmax(axis: axis)
     if let weight {
       try Tensor.checkWeight(weight, k, dtype, "crossEntropy")
-      logs = try logs * weight.detached().reshaped((0..<rank).map { $0 == axis ? k : 1 })
+      logs = try logs * weight.reshaped((0..<rank).map { $0 == axis ? k : 1 })
     }
     let chances = smoothing == 0 ? target : try target * (1 - smoothing) + smoothing / Double(Swift.max(k, 1))
     let loss = try -(logs * chances).sum(axes: [axis])
@@ -238,8 +238,8 @@ private struct LabelTarget {
     self.classes = classes
     self.labels = known
     self.ignored = ignored
-    classWeights = weight?.detached()
-    weights = try weight.map { try counted * $0.detached().gather(axis: 0, indices: known) } ?? counted
+    classWeights = weight
+    weights = try weight.map { try counted * $0.gather(axis: 0, indices: known) } ?? counted
     (shape, labelShape) = (x.shape, labels.shape)
   }
 
@@ -257,7 +257,9 @@ private struct LabelTarget {
 
   /// The loss of each row from the logarithm of its label's probability.
   func weighted(_ picked: Tensor) throws -> Tensor {
-    try counting(classWeights == nil ? -picked : -(picked * weights))
+    // Zeroed before the product: the gradient of a weight must not see an infinite loss that does not count.
+    let losses = try counting(-picked)
+    return classWeights == nil ? losses : try losses * weights
   }
 
   func finish(_ loss: Tensor, _ reduction: Tensor.LossReduction) throws -> Tensor {

@@ -178,7 +178,7 @@ extension Tensor {
   }
 
   /// The different elements of all in ascending order, for each element the position of its value there, and how often
-  /// each comes (both i64). Every NaN is a value of its own.
+  /// each comes (both i64). Every NaN is a value of its own. A backward pass through the values throws.
   ///
   /// - Shapes: values and counts one axis, `inverse` as this tensor.
   public func uniqueWithInverse() throws -> (values: Tensor, inverse: Tensor, counts: Tensor) {
@@ -190,7 +190,7 @@ extension Tensor {
       [Tensor([true]), ordered.slice(axis: 0, from: 1).ne(ordered.slice(axis: 0, to: count - 1))], axis: 0)
     let numbers = try isNew.converted(to: .i64).cumsum(axis: 0) - 1
     let inverse = try Tensor.zeros(Shape([count]), .i64).scatterElements(axis: 0, indices: order, values: numbers)
-    return (try ordered.maskedSelect(isNew), try inverse.reshaped(shape), try numbers.bincount())
+    return (try ordered.maskedSelect(isNew).refusing("unique", self), try inverse.reshaped(shape), try numbers.bincount())
   }
 
   /// The middle of each of `bins` equal parts between the smallest and largest element, or lower...upper, and how many
