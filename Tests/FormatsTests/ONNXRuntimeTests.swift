@@ -60,6 +60,14 @@ import TestSupport
     let residual = try NN.resnet(depth: 20, classes: 10)
     let image = try Models.tensor([1, 3, 32, 32], 0.125)
     #expect(try difference(run(residual, image), residual(image), relative: 1e-4) == nil)
+    let layer = try NN.linear(inFeatures: 4, outFeatures: 6)
+    var rows = [try NN.sequential([layer], input: [5, 4], seed: 1), try NN.sequential([layer], seed: 1)]
+    rows[1].inputs[0].type.shape = [.symbol("N"), .symbol("L"), 4]
+    rows[1] = try rows[1].linearOnRows()
+    for model in rows {
+      let x = try Models.tensor([3, 5, 4], 0.125)
+      #expect(try difference(run(model, x), model(x), relative: 1e-5) == nil)
+    }
   }
 
   @Test(.enabled(if: TestFiles.models != nil, "needs PARE_MODELS")) func agreesOnATrainedNetwork() throws {

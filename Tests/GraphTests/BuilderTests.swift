@@ -105,7 +105,7 @@ import Testing
     let model = try NN.sequential([NN.flatten(), NN.linear(inFeatures: 4, outFeatures: 2)])
     let error = #expect(throws: PareError.self) { try model.cost() }
     #expect(error?.argument == "input")
-    let known = model.with(inputShapes: ["input": [7, 1, 2, 2]])
+    let known = try model.with(inputShapes: ["input": [7, 1, 2, 2]])
     #expect(known.inputs[0].type.shape == [.symbol("N"), 1, 2, 2])
     #expect(try known.cost().macs == 8)
     #expect(try model(Tensor.ones([3, 1, 2, 2])).shape == [3, 2])

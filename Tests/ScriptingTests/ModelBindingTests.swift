@@ -23,6 +23,21 @@ extension ScriptingTests {
         """)
     }
 
+    /// A linear layer on rows, as in a mixer: trained, pruned, quantized, compiled, saved.
+    @Test func linearLayersMapTheLastAxis() throws {
+      try run("""
+        local m = nn.sequential{ nn.reshape{shape={8, 8}}, nn.linear{in_features=8, out_features=12, name="up"}, nn.relu(),
+          nn.linear{in_features=12, out_features=6, name="down"}, nn.flatten(), nn.linear{in_features=48, out_features=10}, input={1,8,8} }
+        local d = data.load("synthetic", {size=80, seed=1})
+        m = train(m, d, {epochs=1, batch=16})
+        local small = quantize{bits=8}(prune{granularity="filter", sparsity=0.5}(m, {data=d}), {data=d})
+        same(small.parameters["up.weight"].shape, {6, 8})
+        local x = tensor.randn({3,1,8,8}, {seed=1})
+        same(small(x).shape, {3, 10}); assert(small:compile{threads=1}:run(x):allclose(small(x), 1e-3))
+        small:save("rows.onnx"); assert(model.load("rows.onnx")(x):allclose(small(x), 1e-4))
+        """)
+    }
+
     @Test func running() throws {
       try run(net + """
         same(y.shape, {2, 10}); assert(y:equal(m:forward(x)))

@@ -49,7 +49,7 @@ private struct RecipeRun {
   init(_ model: Model, _ recipe: Recipe, _ data: Dataset?, _ seed: UInt64, _ options: CompressOptions) throws {
     // A model that knows no input sizes takes them from the first data that it meets.
     if let data, model.inputs.count == 1, !model.hasFixedInput, !data.inputShape.isEmpty {
-      baseline = model.with(inputShapes: [model.inputs[0].name: [0] + data.inputShape])
+      baseline = try model.with(inputShapes: [model.inputs[0].name: [0] + data.inputShape])
     } else {
       baseline = model
     }

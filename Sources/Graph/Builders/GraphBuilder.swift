@@ -42,6 +42,16 @@ public final class GraphBuilder {
   func reserve(_ names: some Sequence<String>) { reserved.formUnion(names) }
   private var reserved: Set<String> = []
 
+  /// This name, or with a number behind it where it is taken.
+  func unused(_ name: String) -> String {
+    var (result, number) = (name, 2)
+    while layerNames.contains(result) || valueNames.contains(result) {
+      result = "\(name).\(number)"
+      number += 1
+    }
+    return result
+  }
+
   func input(_ name: String) -> GraphValue {
     valueNames.insert(name)
     return GraphValue(builder: self, name: name)
@@ -160,6 +170,7 @@ public final class GraphBuilder {
     var model = Model(inputs: inputs, outputs: ports, nodes: nodes, parameters: parameters, opset: opset)
     let unread = Set(parameters.keys).subtracting(nodes.flatMap(\.inputs))
     for name in unread { model.parameters[name] = nil }
+    model = try model.linearOnRows()
     if model.hasInputShape {
       let types = try model.shapes()
       for index in model.outputs.indices {

@@ -185,7 +185,7 @@ extension NN {
     }
   }
 
-  private static func reshaped(_ sizes: [Int], _ x: GraphValue, _ name: String) throws -> GraphValue {
+  static func reshaped(_ sizes: [Int], _ x: GraphValue, _ name: String) throws -> GraphValue {
     let target = try Tensor(sizes.map(Int64.init), shape: Shape([sizes.count]))
     return try Module("reshape", name: name, layer: .init(
       "Reshape", parameters: [.init("shape", [sizes.count], .given(target), isTrainable: false)]))(x)

@@ -95,7 +95,9 @@ public enum NN {
       padding: [padding, padding], groups: groups, bias: bias, name: name)
   }
 
-  /// A linear layer on `[N, inFeatures]`; weight `[outFeatures, inFeatures]`.
+  /// A linear layer on `[N, .., inFeatures]`, which maps the last axis; weight `[outFeatures, inFeatures]`.
+  ///
+  /// In the graph a Gemm; where more than two axes meet it, one of all their rows, between two Reshapes.
   public static func linear(inFeatures: Int, outFeatures: Int, bias: Bool = true, name: String? = nil) throws -> Module {
     try positive("linear", ("in_features", inFeatures), ("out_features", outFeatures))
     let bound = try fanInBound([outFeatures, inFeatures])

@@ -11,6 +11,13 @@ extension Model {
 
   /// Returns what is known of every value, shape subgraphs computed. Throws as `shapes`.
   package func analysis(batch: Int? = nil) throws -> ShapeAnalysis {
+    var known = sources(batch: batch)
+    for node in nodes { try known.add(node) }
+    return known
+  }
+
+  /// What is known before the first node: parameters and inputs.
+  func sources(batch: Int? = nil) -> ShapeAnalysis {
     var known = ShapeAnalysis(opset: opset)
     for (name, parameter) in parameters {
       let dense = parameter.value as? DenseRepresentation
@@ -26,7 +33,6 @@ extension Model {
       if let batch, let first = port.type.shape?.first, first.value == nil { port.type.shape?[0] = .fixed(batch) }
       known.add(port)
     }
-    for node in nodes { try known.add(node) }
     return known
   }
 
@@ -60,12 +66,15 @@ extension Model {
       }
       model.inputs[index].type.shape = sizes.map { .fixed($0) }
     }
-    if !shapes.isEmpty { _ = try model.shapes() }
+    guard !shapes.isEmpty else { return model }
+    model = try model.linearOnRows()
+    _ = try model.shapes()
     return model
   }
 
   /// Returns the model with the sizes of its inputs taken from data, where it had none; the first axis stays the batch.
-  public func with(inputShapes: [String: [Int]]) -> Model {
+  /// Linear layers that then turn out to meet more than two axes map the last one.
+  public func with(inputShapes: [String: [Int]]) throws -> Model {
     var model = self
     for index in inputs.indices {
       guard let sizes = inputShapes[inputs[index].name], !sizes.isEmpty else { continue }
@@ -73,7 +82,7 @@ extension Model {
       if let old, old.count == sizes.count, old.dropFirst().allSatisfy({ $0.value != nil }) { continue }
       model.inputs[index].type.shape = [old?.first ?? .symbol("N")] + sizes.dropFirst().map { .fixed($0) }
     }
-    return model
+    return model.inputs == inputs ? model : try model.linearOnRows()
   }
 }
 

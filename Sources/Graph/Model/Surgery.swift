@@ -33,6 +33,7 @@ extension Model {
     model.nodes.insert(contentsOf: added, at: position)
     model.parameters.merge(builder.parameters) { _, new in new }
     model.opset = builder.opset
+    model = try model.linearOnRows()
     try model.verified()
     return model
   }
@@ -111,6 +112,7 @@ extension Model {
     model.parameters.merge(builder.parameters) { _, new in new }
     model.opset = builder.opset
     model.outputs[0].type = ValueType(port.type.dtype, nil)
+    model = try model.linearOnRows()
     try model.verified()
     if model.hasInputShape, let type = try model.shapes()[port.name] { model.outputs[0].type = type }
     return model

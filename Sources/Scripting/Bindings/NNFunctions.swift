@@ -145,7 +145,7 @@ enum NNFunctions {
       },
       layer(
         "linear", [size("in_features", "Width of the input"), size("out_features", "Width of the output"), .boolean("bias", default: true)],
-        "Linear layer", example: "nn.linear{in_features=128, out_features=10}"
+        "Linear layer: maps the last axis of [N, in] or [N, .., in]", example: "nn.linear{in_features=128, out_features=10}"
       ) { options, _, name in
         try NN.linear(
           inFeatures: options.integer("in_features"), outFeatures: options.integer("out_features"),

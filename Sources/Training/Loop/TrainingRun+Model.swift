@@ -6,7 +6,7 @@ import Tensor
 extension TrainingRun {
   /// Returns `model` with the sizes of its input and the normalization, as far as the data knows them.
   static func prepared(_ model: Model, for data: Dataset) throws -> Model {
-    var model = model.with(inputShapes: [try model.soleInput(): [0] + data.inputShape])
+    var model = try model.with(inputShapes: [try model.soleInput(): [0] + data.inputShape])
     if let normalization = data.normalization { model.normalization = normalization }
     return model
   }
