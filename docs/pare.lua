@@ -1347,7 +1347,7 @@ function nn.lenet300(options) end
 ---@param options? {classes?: integer, seed?: integer}
 function nn.lenet5(options) end
 
----Linear layer.
+---Linear layer: maps the last axis of [N, in] or [N, .., in].
 ---@param options {in_features: integer, out_features: integer, bias?: boolean, name?: string}
 function nn.linear(options) end
 

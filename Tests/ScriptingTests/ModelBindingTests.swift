@@ -30,7 +30,7 @@ extension ScriptingTests {
           nn.linear{in_features=12, out_features=6, name="down"}, nn.flatten(), nn.linear{in_features=48, out_features=10}, input={1,8,8} }
         local d = data.load("synthetic", {size=80, seed=1})
         m = train(m, d, {epochs=1, batch=16})
-        local small = quantize{bits=8}(prune{granularity="filter", sparsity=0.5}(m, {data=d}), {data=d})
+        local small = quantize{bits=8}(prune{granularity="neuron", sparsity=0.5}(m, {data=d}), {data=d})
         same(small.parameters["up.weight"].shape, {6, 8})
         local x = tensor.randn({3,1,8,8}, {seed=1})
         same(small(x).shape, {3, 10}); assert(small:compile{threads=1}:run(x):allclose(small(x), 1e-3))

@@ -60,7 +60,7 @@ enum Allocator {
       return (block, nil)
     }
     if let limit = found.refused {
-      throw PareError(.limit, "tensors may take at most \(limit) bytes; \(bytes) more were asked for")
+      throw PareError(.limit, "tensors may take at most \(limit) bytes of memory; \(bytes) more were asked for")
     }
     if let block = found.block { return (block, size) }
     func system() -> UnsafeMutableRawPointer? { isLarge ? pages(for: size) : aligned(size) }
