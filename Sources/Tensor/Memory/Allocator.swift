@@ -86,9 +86,6 @@ enum Allocator {
     let count = max(growth, (size + page - 1) / page * page)
     guard let base = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), base != MAP_FAILED
     else { return nil }
-    // Of 2 MB where the system has them: a block of many pages is otherwise a walk through its page table. Smaller blocks
-    // would only take memory that nobody uses.
-    if size > growth { madvise(base, count, MADV_HUGEPAGE) }
     guarded.withLock {
       guard count > size else { return }
       $0.state.ranges.add(base + size, count - size)
