@@ -25,6 +25,7 @@ import Training
     let layer = try #require(try model.layerViews(declared: [.input]).first)
     for (read, name, need) in [
       ({ _ = try layer.gradient }, "gradient", "gradient"), ({ _ = try layer.gradientSquared }, "gradient_sq", "gradientSquared"),
+      ({ _ = try layer.gradientAbsolute }, "gradient_abs", "gradientAbsolute"),
       ({ _ = try layer.activation }, "activation", "activation"),
     ] as [(() throws -> Void, String, String)] {
       let error = try #require(throws: PareError.self) { try read() }
@@ -69,7 +70,7 @@ import Training
 
   @Test func gradientsEqualFiniteDifferences() throws {
     let context = try Context(model, data: data)
-    let layers = try context.statistics(of: model, needs: [.gradient, .gradientSquared], samples: 12)
+    let layers = try context.statistics(of: model, needs: [.gradient, .gradientSquared, .gradientAbsolute], samples: 12)
     let batches = try context.calibrationBatches(12, size: 1)
     #expect(batches.count == 12)
     func loss(_ model: Model, _ batch: Batch) throws -> Double {
@@ -87,8 +88,10 @@ import Training
       let up = try moved(step), down = try moved(-step)
       let slopes = try batches.map { try (loss(up, $0) - loss(down, $0)) / Double(2 * step) }
       let mean = slopes.reduce(0, +) / 12, squares = slopes.reduce(0) { $0 + $1 * $1 } / 12
+      let sizes = slopes.reduce(0) { $0 + abs($1) } / 12
       #expect(abs(try layer.gradient.scalars()[element] - mean) < 2e-3)
       #expect(abs(try layer.gradientSquared.scalars()[element] - squares) < 4e-3)
+      #expect(abs(try layer.gradientAbsolute.scalars()[element] - sizes) < 2e-3)
     }
   }
 

@@ -50,7 +50,7 @@ extension Context {
   ///   - needs: what to collect; `[]` reads no data at all.
   ///   - layers: names; nil: every convolution and linear layer whose weight is a parameter.
   ///   - samples: how many training samples.
-  ///   - batch: how many are run at once. `.gradientSquared` runs them one by one.
+  ///   - batch: how many are run at once. `.gradientSquared` and `.gradientAbsolute` run them one by one.
   /// - Returns: one view per layer, in graph order.
   /// - Throws: `not_found` for a layer that is not there, `unsupported` for one without a weight, and for the hessian of a
   ///   transposed convolution; where no layers are named, those are left out.
@@ -70,10 +70,9 @@ extension Context {
     }
     guard !needs.isEmpty, !views.isEmpty else { return views }
     var collector = StatisticsCollector(model, views, needs)
-    if needs.contains(.gradient) || needs.contains(.gradientSquared) {
-      let single = needs.contains(.gradientSquared)
+    if !needs.isDisjoint(with: [.gradient, .gradientSquared, .gradientAbsolute]) {
       let indices = try calibrationIndices(samples)
-      let size = single ? 1 : max(1, batch)
+      let size = needs.isDisjoint(with: .perSample) ? max(1, batch) : 1
       let interpreter = try Interpreter(model)
       for start in stride(from: 0, to: indices.count, by: size) {
         try Interrupt.check()

@@ -87,6 +87,7 @@ public struct InputStatistics: Sendable {
 struct LayerStatistics: Sendable {
   var gradient: Tensor?
   var gradientSquared: Tensor?
+  var gradientAbsolute: Tensor?
   var activation: ActivationStatistics?
   var input: InputStatistics?
 }
@@ -100,6 +101,11 @@ extension LayerView {
   /// Mean over the samples of the squared gradient, the weight's shape.
   public var gradientSquared: Tensor {
     get throws { try declared("gradient_sq", .gradientSquared, collected.gradientSquared) }
+  }
+
+  /// Mean over the samples of the absolute gradient, the weight's shape.
+  public var gradientAbsolute: Tensor {
+    get throws { try declared("gradient_abs", .gradientAbsolute, collected.gradientAbsolute) }
   }
 
   /// Statistics of the layer's output channels on the calibration samples.
@@ -136,5 +142,11 @@ extension LayerView {
 }
 
 extension Statistics {
-  fileprivate var swiftName: String { self == .gradientSquared ? "gradientSquared" : description }
+  fileprivate var swiftName: String {
+    switch self {
+    case .gradientSquared: "gradientSquared"
+    case .gradientAbsolute: "gradientAbsolute"
+    default: description
+    }
+  }
 }

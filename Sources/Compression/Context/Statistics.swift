@@ -17,8 +17,14 @@ public struct Statistics: OptionSet, Sendable, Hashable, CustomStringConvertible
   /// Sum of the outer products of the layer's (unfolded) inputs.
   public static let hessian = Statistics(rawValue: 16)
 
+  /// Mean over the samples of the size of the gradient of each sample's loss.
+  public static let gradientAbsolute = Statistics(rawValue: 32)
+
+  /// Those that take one sample at a time.
+  static let perSample: Statistics = [.gradientSquared, .gradientAbsolute]
+
   private static let names: [(Statistics, String)] = [
-    (.gradient, "gradient"), (.gradientSquared, "gradient_sq"), (.activation, "activation"), (.input, "input"),
+    (.gradient, "gradient"), (.gradientSquared, "gradient_sq"), (.gradientAbsolute, "gradient_abs"), (.activation, "activation"), (.input, "input"),
     (.hessian, "hessian"),
   ]
 

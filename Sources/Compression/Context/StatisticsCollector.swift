@@ -18,6 +18,7 @@ struct StatisticsCollector {
     let output: String
     var gradient: Tensor?
     var squared: Tensor?
+    var absolute: Tensor?
     var sums: [Double] = []
     var absolutes: [Double] = []
     var zeros: [Double] = []
@@ -73,6 +74,10 @@ struct StatisticsCollector {
         let part = try gradient * gradient
         layers[index].squared = try layers[index].squared.map { try $0 + part } ?? part
       }
+      if needs.contains(.gradientAbsolute) {
+        let part = try gradient.abs()
+        layers[index].absolute = try layers[index].absolute.map { try $0 + part } ?? part
+      }
     }
   }
 
@@ -108,6 +113,7 @@ struct StatisticsCollector {
       let scale = 1 / Double(max(1, samples))
       view.collected.gradient = try layer.gradient.map { try $0 * scale }
       view.collected.gradientSquared = try layer.squared.map { try $0 * scale }
+      view.collected.gradientAbsolute = try layer.absolute.map { try $0 * scale }
       if needs.contains(.activation) {
         let scale = 1 / Double(max(1, layer.outputCount))
         view.collected.activation = ActivationStatistics(

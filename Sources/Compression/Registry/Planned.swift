@@ -3,9 +3,8 @@
 enum Planned {
   static let names: [ExtensionKind: Set<String>] = [
     .criterion: [
-      "sensitivity", "gradient_norm", "snip", "grasp", "synflow", "fisher", "obd", "obs", "sparsegpt", "wanda", "activation",
-      "apoz", "combined", "bn_scale", "fpgm", "hrank", "lamp", "thinet", "lasso_channel", "movement", "group_fisher", "obdc",
-      "chip", "resrep", "dsnot", "l0",
+      "snip", "grasp", "synflow", "obd", "obs", "sparsegpt", "hrank", "thinet", "lasso_channel", "movement", "group_fisher",
+      "obdc", "chip", "resrep", "dsnot", "l0",
     ],
     .schedule: [
       "iterative", "exponential", "cosine", "rewind", "rigl", "set", "surgery", "ac_dc", "soft", "group_lasso", "growing_reg",

@@ -48,6 +48,7 @@ enum ContextTypes {
     type.properties = [
       ("name", value { .string($0.name) }), ("op", value { .string($0.op) }), ("weight", tensor { $0.weight }),
       ("bias", tensor { $0.bias }), ("gradient", tensor { try $0.gradient }), ("gradient_sq", tensor { try $0.gradientSquared }),
+      ("gradient_abs", tensor { try $0.gradientAbsolute }),
       ("granularity", value { .string($0.granularity) }), ("units", value { .integer($0.units) }),
       ("groups", value { .integer($0.groups) }), ("group", value { $0.group.map(LuaValue.string) ?? .null }),
       ("activation", table { layer, state in
