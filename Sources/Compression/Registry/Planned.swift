@@ -10,10 +10,9 @@ enum Planned {
       "iterative", "exponential", "cosine", "rewind", "rigl", "set", "surgery", "ac_dc", "soft", "group_lasso", "growing_reg",
     ],
     .quantizer: ["power_of_two", "codebook", "log", "apot", "nf4", "ternary", "binary"],
-    .observer: ["moving_average", "percentile", "mse", "entropy", "aciq"],
+    .observer: ["aciq"],
     .algorithm: [
-      "stochastic", "bias_correction", "equalization", "bn_reestimation", "smoothquant", "adaround", "brecq", "qdrop", "lapq",
-      "gptq", "awq", "hqq", "autoround",
+      "bias_correction", "equalization", "bn_reestimation", "smoothquant", "brecq", "qdrop", "lapq", "awq", "hqq", "autoround",
     ],
     .loss: [
       "hint", "fsp", "similarity", "rkd", "crd", "pkt", "vid", "nst", "correlation", "dkd", "dist", "ab", "ft", "ofd", "review",
