@@ -75,7 +75,7 @@ import Testing
   @Test(arguments: [2, 3, 4], [true, false]) func adaroundBeatsNearest(bits: Int, symmetric: Bool) throws {
     let nearest = try quantizer(symmetric).quantize(layer.weight, bits: bits, axis: 0)
     let result = try round("adaround", bits: bits, symmetric: symmetric)
-    #expect(try error(result, symmetric: symmetric) < 0.8 * error(nearest, symmetric: symmetric))
+    #expect(try error(result, symmetric: symmetric) < 0.9 * error(nearest, symmetric: symmetric))
     // One of the two points beside the weight; no further from the nearest than one.
     let apart = try (result.values.converted(to: .f32) - nearest.values.converted(to: .f32)).abs().max().item()
     #expect(apart <= 1)

@@ -10,50 +10,26 @@ public struct AttentionTransfer: DistillationLoss {
     reference: "Zagoruyko and Komodakis 2017, \"Paying More Attention to Attention\", section 3.1",
     parameters: [
       .number("p", default: 2, allowed: ParameterRange(minimum: 0, includesMinimum: false), doc: "Power of the values before the mean"),
-      .list("layers", optional: true, doc: "Layer names, or {student, teacher} pairs; default: the last of each resolution"),
+      LayerPairs.parameter,
     ])
   private let power: Double
+  private let layers: LayerPairs
   /// The pairs that `layers` names; `[]` without it.
-  public let taps: [(student: String, teacher: String)]
+  public var taps: [(student: String, teacher: String)] { layers.named }
 
   /// A name in `layers` stands for the layer of that name in both models.
   ///
   /// - Throws: `argument` for an item of `layers` that is neither a name nor a pair of names.
   public init(_ arguments: Arguments) throws {
     power = try arguments.number("p")
-    taps = try (arguments.optionalList("layers") ?? []).map { value in
-      if let name = value.asString { return (name, name) }
-      if let pair = value.asList, pair.count == 2, let student = pair[0].asString, let teacher = pair[1].asString {
-        return (student, teacher)
-      }
-      throw PareError(
-        .argument, "attention: layers", argument: "layers", expected: "names, or {student, teacher} pairs", got: value.brief)
-    }
+    layers = try LayerPairs(arguments, of: Self.entry.name)
   }
 
   /// The pairs of `layers`; without it, for each `[H, W]` beyond one pixel that both models have, the last layer of each.
   ///
   /// - Throws: `argument` where no resolution is shared.
   public func taps(student: Model, teacher: Model) throws -> [(student: String, teacher: String)] {
-    guard taps.isEmpty else { return taps }
-    let own = try Self.lastOfEachResolution(student), others = try Self.lastOfEachResolution(teacher)
-    let pairs = own.compactMap { size, name in others[size].map { (student: name, teacher: $0) } }
-    guard !pairs.isEmpty else {
-      throw PareError(
-        .argument, "attention: the student and the teacher have no images of equal resolution", argument: "layers",
-        suggestion: "name the layers: {\"attention\", layers={{\"conv2\", \"conv3\"}}}")
-    }
-    return pairs
-  }
-
-  /// The last layer of each resolution, in the order of the graph.
-  private static func lastOfEachResolution(_ model: Model) throws -> OrderedDictionary<[Int], String> {
-    var last: OrderedDictionary<[Int], String> = [:]
-    for layer in try model.layers() where layer.shape.count == 4 {
-      let sizes = layer.shape.dropFirst(2).compactMap { size in if case .fixed(let size) = size { size } else { nil } }
-      if sizes.count == 2, sizes[0] * sizes[1] > 1 { last[sizes] = layer.name }
-    }
-    return last
+    try layers.pairs(student: student, teacher: teacher)
   }
 
   /// The sum over the pairs of the mean squared difference of their maps; gradients flow into the student alone.

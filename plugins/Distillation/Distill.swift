@@ -66,7 +66,7 @@ public struct Distill: CompressionMethod {
   }
 
   /// The weighted sum of the losses, with the teacher run on each batch.
-  func trainingLoss(teacher: Model, student: Model) throws -> TrainingLoss {
+  package func trainingLoss(teacher: Model, student: Model) throws -> TrainingLoss {
     let interpreter = try Interpreter(teacher)
     guard let input = teacher.inputs.first?.name, teacher.inputs.count == 1, let output = teacher.outputs.first?.name else {
       throw PareError(.unsupported, "a teacher has one input and an output", argument: "teacher", got: "\(teacher.inputs.count) inputs")

@@ -15,7 +15,7 @@ enum Planned {
       "bias_correction", "equalization", "bn_reestimation", "smoothquant", "brecq", "qdrop", "lapq", "awq", "hqq", "autoround",
     ],
     .loss: [
-      "hint", "fsp", "similarity", "rkd", "crd", "pkt", "vid", "nst", "correlation", "dkd", "dist", "ab", "ft", "ofd", "review",
+      "hint", "fsp", "crd", "pkt", "vid", "nst", "correlation", "ab", "ft", "ofd", "review",
       "cwd", "mgd", "wsld", "transformer_attention", "hidden_states", "minilm",
     ],
     .decomposition: [

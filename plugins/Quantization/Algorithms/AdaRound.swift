@@ -4,9 +4,9 @@ import PareKit
 /// Whether each weight goes up or down is learned, so that the layer's output on the calibration data changes least.
 ///
 /// With `h(V) = clip(sigmoid(V) (zeta - gamma) + gamma, 0, 1)`, zeta = 1.1 and gamma = -0.1, the weight is
-/// `scale * clip(floor(w / scale) + h(V))` while V is learned with Adam on the mean squared change of the output, as a share
-/// of what rounding to the nearest changes, plus `lambda` times the mean of `1 - |2 h(V) - 1|^beta` (equations 21 to 25 of the
-/// paper, where neither is divided). After a fifth of the steps beta falls from 20 to 2, which drives h to 0 or 1. The change
+/// `scale * clip(floor(w / scale) + h(V))` while V is learned with Adam on the mean squared change of each output, as a
+/// share of what rounding to the nearest changes, plus `lambda` times `1 - |2 h(V) - 1|^beta` (equations 21 to 25 of the paper;
+/// it sums both, here they are means over outputs and weights, so that `lambda` fits layers of every size). After a fifth of the steps beta falls from 20 to 2, which drives h to 0 or 1. The change
 /// of the output is `tr(D H D^T)` with H the outer products of the inputs: no samples are kept. Zeros stay zeros.
 public struct AdaRound: QuantizationAlgorithm {
   public static let entry = Entry(
@@ -15,7 +15,7 @@ public struct AdaRound: QuantizationAlgorithm {
     parameters: [
       .integer("steps", default: 1000, in: 1..., doc: "Steps of Adam for each layer"),
       .number("lr", default: 0.01, allowed: ParameterRange(minimum: 0, includesMinimum: false), doc: "Its learning rate"),
-      .number("lambda", default: 0.1, in: 0..., doc: "Weight of what drives the rounding to a decision"),
+      .number("lambda", default: 3, in: 0..., doc: "Weight of what drives the rounding to a decision"),
     ])
   private let steps: Int
   private let rate: Double
@@ -63,12 +63,15 @@ public struct AdaRound: QuantizationAlgorithm {
     let steps = try each { grid.value(1, row: $1) - grid.value(0, row: $1) }
     // What is still missing of the weight when all are rounded down, in steps.
     let missing = try each { grid.position($0, row: $1) } - lower
-    func error(_ up: Tensor) throws -> Tensor {
+    /// The mean squared change of each output.
+    func errors(_ up: Tensor) throws -> Tensor {
       let change = try (up * isOpen - missing) * steps
-      return try (change.matmul(hessian) * change).sum()
+      return try (change.matmul(hessian) * change).sum(axes: [1])
     }
-    let nearest = try error(missing.ge(0.5).converted(to: .f32)).item(), open = try isOpen.sum().item()
-    guard nearest > 0, open > 0 else { return try (lower + missing.round() * isOpen).values(as: Float.self) }
+    let nearest = try errors(missing.ge(0.5).converted(to: .f32)), open = try isOpen.sum().item()
+    guard open > 0, rows > 0 else { return try lower.values(as: Float.self) }
+    // Outputs do not depend on each other: each counts as a share of its own error.
+    let shares = try Tensor.where(nearest.gt(0), 1 / nearest, Tensor.scalar(0, .f32)) / Double(rows)
     let (zeta, gamma) = (Self.zeta, Self.gamma)
     // So that h begins at the fraction.
     var v = try (missing.clip(min: 1e-4, max: 1 - 1e-4) - gamma) / (zeta - gamma)
@@ -78,7 +81,7 @@ public struct AdaRound: QuantizationAlgorithm {
       try Interrupt.check()
       let tracked = v.tracked()
       let h = try (tracked.sigmoid() * (zeta - gamma) + gamma).clip(min: 0, max: 1)
-      var loss = try error(h) / nearest
+      var loss = try (errors(h) * shares).sum()
       let progress = Double(step) / Double(self.steps)
       if progress >= 0.2 {
         let left = (progress - 0.2) / 0.8, beta = 2 + (20 - 2) * 0.5 * (1 + cos(left * .pi))
