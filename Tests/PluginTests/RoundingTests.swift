@@ -114,7 +114,7 @@ import Testing
     let model = try train(Zoo.withBatchNorm(), on: data, options).model
     func loss(_ name: String) throws -> Double {
       let small = try BuiltIns.apply(
-        "quantize", ["weights": .table(ValueTable(fields: ["bits": 3])), "algorithm": .string(name)], to: model, data: data)
+        "quantize", ["weights": .table(ValueTable(fields: ["bits": 2])), "algorithm": .string(name)], to: model, data: data)
       return try evaluate(small, on: data.validation).loss
     }
     #expect(try loss(algorithm) < loss("nearest"))

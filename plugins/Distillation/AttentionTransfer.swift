@@ -36,7 +36,7 @@ public struct AttentionTransfer: DistillationLoss {
   ///
   /// - Throws: `shape` for a tapped value that is not `[N, C, H, W]`.
   public func value(student: ModelOutputs, teacher: ModelOutputs, labels: Tensor?) throws -> Tensor {
-    var sum = try Tensor.scalar(0)
+    var sum = try Tensor.scalar(0, student.logits.dtype)
     for (own, other) in zip(student.taps, teacher.taps) {
       let difference = try map(own) - map(other.detached())
       sum = try sum + (difference * difference).mean()

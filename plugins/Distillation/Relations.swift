@@ -34,7 +34,7 @@ public struct RelationalKnowledge: DistillationLoss {
   /// The sum over the pairs of layers, or of the outputs; gradients flow into the student alone.
   public func value(student: ModelOutputs, teacher: ModelOutputs, labels: Tensor?) throws -> Tensor {
     let own = student.taps.isEmpty ? [student.logits] : student.taps, others = teacher.taps.isEmpty ? [teacher.logits] : teacher.taps
-    var sum = try Tensor.scalar(0)
+    var sum = try Tensor.scalar(0, student.logits.dtype)
     for (own, other) in zip(own, others) {
       let own = try Points(own), other = try Points(other.detached())
       if distance > 0 { sum = try sum + own.distances().huber(other.distances()) * distance }

@@ -27,7 +27,7 @@ public struct SimilarityPreserving: DistillationLoss {
 
   /// The sum over the pairs; gradients flow into the student alone.
   public func value(student: ModelOutputs, teacher: ModelOutputs, labels: Tensor?) throws -> Tensor {
-    var sum = try Tensor.scalar(0)
+    var sum = try Tensor.scalar(0, student.logits.dtype)
     for (own, other) in zip(student.taps, teacher.taps) {
       let difference = try likeness(own) - likeness(other.detached())
       sum = try sum + (difference * difference).mean()
