@@ -75,6 +75,7 @@ def entropy(values, bins, bits):
     width = 2 * limit / bins
     counts = np.bincount(np.clip(((values + limit) / width).astype(int), 0, bins - 1), minlength=bins).astype(np.float64)
     sizes = counts[bins // 2 :] + counts[: bins // 2][::-1]
+    sizes[0] -= (values == 0).sum()
     levels = 2 ** (bits - 1) if values.min() < 0 else 2**bits
     best = (len(sizes), np.inf)
     for i in range(levels, len(sizes) + 1):

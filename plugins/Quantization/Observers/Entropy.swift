@@ -4,7 +4,8 @@ import PareKit
 /// The range that loses the least information: the smallest Kullback-Leibler divergence between the distribution of sizes
 /// and what a grid of so many bits leaves of it.
 ///
-/// Values are counted by size. For each threshold the counts beyond it are added to the last bin before it (P), the bins are
+/// Values are counted by size, without zeros: every grid holds 0 exactly, and the many that a ReLU leaves would drown the
+/// rest. For each threshold the counts beyond it are added to the last bin before it (P), the bins are
 /// joined into as many groups as the grid has levels and spread again over the bins of the group that were not empty (Q).
 public struct Entropy: RangeObserver {
   public static let entry = Entry(
@@ -29,13 +30,18 @@ public struct Entropy: RangeObserver {
   private struct Observation: RangeObservation {
     var histogram: Histogram
     let bits: Int
+    var zeros = 0
 
-    mutating func update(_ values: Tensor) throws { try histogram.add(values) }
+    mutating func update(_ values: Tensor) throws {
+      zeros += try values.count - values.countNonzero()
+      try histogram.add(values)
+    }
 
     func range() throws -> (low: Double, high: Double) {
       guard histogram.total > 0 else { return try seen(.infinity, -.infinity) }
       let half = histogram.counts.count / 2
-      let sizes = (0..<half).map { Double(histogram.counts[half + $0] + histogram.counts[half - 1 - $0]) }
+      var sizes = (0..<half).map { Double(histogram.counts[half + $0] + histogram.counts[half - 1 - $0]) }
+      sizes[0] -= Double(zeros)
       // Half of a signed grid's levels stand for each sign.
       let levels = histogram.low < 0 ? 1 << (bits - 1) : 1 << bits
       let kept = EntropyThreshold.bins(of: sizes, levels: levels)
