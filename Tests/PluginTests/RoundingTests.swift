@@ -13,8 +13,13 @@ import Testing
         let damping, error, nearest: Double
         let integers: [Int]
       }
+      struct Pruned: Decodable {
+        let name: String
+        let scores, weight: [Double]
+      }
       let x, weight: [Double]
       let cases: [Case]
+      let pruned: [Pruned]
     }
     struct Observer: Decodable {
       let values: [Double]
@@ -53,8 +58,7 @@ import Testing
 
   /// The squared change of the layer's output over all samples.
   private func error(_ quantized: Quantized, symmetric: Bool = true) throws -> Double {
-    let change = try (quantizer(symmetric).dequantize(quantized, axis: 0) - layer.weight).converted(to: .f64)
-    return try (change.matmul(layer.input.hessian.converted(to: .f64)) * change).sum().item()
+    try change(quantizer(symmetric).dequantize(quantized, axis: 0))
   }
 
   @Test func gptqAgreesWithNumPy() throws {
@@ -70,6 +74,36 @@ import Testing
   @Test func gptqOfUncorrelatedInputsRoundsToTheNearest() throws {
     let result = try round("gptq", ["damping": .number(1e9)], bits: 4)
     #expect(try result.values.isEqual(to: quantizer(true).quantize(layer.weight, bits: 4, axis: 0).values))
+  }
+
+  /// Optimal Brain Surgeon by layers: which weights go, and what becomes of the others.
+  @Test func weightsThatStayMakeUpForThoseThatGo() throws {
+    for test in file.rounding.pruned {
+      let criterion: any ImportanceCriterion = try BuiltIns.make(.criterion, test.name)
+      let scores = try criterion.score(layer, context).scalars(), largest = test.scores.max() ?? 0
+      for (own, other) in zip(scores, test.scores) { #expect(abs(own - other) < 1e-4 * largest) }
+      let data = try context.data
+      let result = try BuiltIns.apply(
+        "prune", ["sparsity": 0.5, "criterion": .string(test.name), "physical": false], to: context.input, data: data)
+      let weight = try result.weight("fc.weight")
+      #expect(try weight.countNonzero() == 30)
+      for (own, other) in try zip(weight.floats(), test.weight) { #expect(abs(Double(own) - other) < 1e-4) }
+      // Better than leaving them as they are, which is what is on the model's weights.
+      let masked = try layer.weight * weight.ne(0).converted(to: .f32)
+      #expect(try change(weight) < 0.7 * change(masked))
+      // Again, with a mask there already: what is gone stays gone.
+      let more = try BuiltIns.apply("prune", ["sparsity": 0.7, "criterion": .string(test.name), "physical": false], to: result, data: data)
+      #expect(try more.weight("fc.weight").countNonzero() == 18)
+      #expect(zip(try result.zeros(of: "fc.weight"), try more.zeros(of: "fc.weight")).allSatisfy { !$0 || $1 })
+      let pattern = try BuiltIns.apply("prune", ["granularity": "2:4", "criterion": .string(test.name), "physical": false], to: context.input, data: data)
+      #expect(try pattern.zeros(of: "fc.weight").count { $0 } == 30)
+    }
+  }
+
+  /// The squared change of the output that another weight makes.
+  private func change(_ weight: Tensor) throws -> Double {
+    let change = try (weight - layer.weight).converted(to: .f64)
+    return try (change.matmul(layer.input.hessian.converted(to: .f64)) * change).sum().item()
   }
 
   @Test(arguments: [2, 3, 4], [true, false]) func adaroundBeatsNearest(bits: Int, symmetric: Bool) throws {

@@ -67,7 +67,7 @@ public struct Prune: CompressionMethod {
       let amounts = fraction == 1 ? options : try options.scaled(fraction, of: model)
       let cut = try Cut(current, amounts, criterion, allocation, context)
       let before = current
-      current = try cut.applied(to: current, isFinal: isLast)
+      current = try cut.applied(to: cut.compensated(current, criterion, context), isFinal: isLast)
       if isLast { try cut.report(before, current, to: context) }
     }
     guard try current.hash() != model.hash() else {
@@ -159,6 +159,11 @@ private struct Cut {
     throw PareError(
       .notReached, "the sparsity asked for would empty a layer", argument: "sparsity",
       expected: "\(asked) of \(total) \(options.granularity.plural)", got: "\(reached)")
+  }
+
+  /// The model with the weights that stay as the criterion wants them.
+  func compensated(_ model: Model, _ criterion: any ImportanceCriterion, _ context: Context) throws -> Model {
+    try subject.compensating(removed, in: model, criterion, context)
   }
 
   func applied(to model: Model, isFinal: Bool) throws -> Model {

@@ -6,6 +6,8 @@ protocol PruningSubject {
   var targets: [Target] { get }
   /// What is left alone, with the reason.
   var skipped: [Skip] { get }
+  /// Returns the model with the weights that stay as the criterion wants them once the flagged units are gone.
+  func compensating(_ flags: [[Bool]], in model: Model, _ criterion: any ImportanceCriterion, _ context: Context) throws -> Model
   /// Returns the model without the units whose flag is set (one flag list for each target).
   func removing(_ flags: [[Bool]], from model: Model, isFinal: Bool) throws -> Model
   /// What happens to a target, in words.
@@ -15,6 +17,8 @@ protocol PruningSubject {
 }
 
 extension PruningSubject {
+  func compensating(_ flags: [[Bool]], in model: Model, _ criterion: any ImportanceCriterion, _ context: Context) throws -> Model { model }
+
   func items(_ flags: [[Bool]]) -> [Plan.Item] {
     zip(targets, flags).map { target, flags in
       // An n:m pattern has single weights as units, so flags and units agree for every granularity.
@@ -80,11 +84,27 @@ struct WeightSubject: PruningSubject {
 
   func action(_ removed: Int, of total: Int) -> String { "mask \(removed) of \(total) \(options.granularity.plural)" }
 
+  /// Which weights stay.
+  private func kept(_ flags: [[Bool]], _ index: Int) throws -> Tensor {
+    try Tensor(maps[index].spread(flags[index]).map { !$0 }, shape: views[index].weight.shape)
+  }
+
+  func compensating(_ flags: [[Bool]], in model: Model, _ criterion: any ImportanceCriterion, _ context: Context) throws -> Model {
+    var result = model
+    for (index, view) in views.enumerated() where flags[index].contains(true) {
+      try Interrupt.check()
+      guard let weight = try criterion.compensated(view, kept: kept(flags, index), context) else { continue }
+      guard weight.shape == view.weight.shape else { throw scoreShape(weight, view) }
+      let value = try result.parameter(named: view.weightName).value
+      result.parameters[view.weightName]?.value = try value.updated(from: view.stored(weight.converted(to: view.weight.dtype)))
+    }
+    return result
+  }
+
   func removing(_ flags: [[Bool]], from model: Model, isFinal: Bool) throws -> Model {
     var result = model
     for (index, view) in views.enumerated() where flags[index].contains(true) {
-      let shape = view.weight.shape
-      let mask = try Tensor(maps[index].spread(flags[index]).map { !$0 }, shape: shape)
+      let mask = try kept(flags, index)
       let masked = try result.parameter(named: view.weightName).value.masked(view.stored(mask))
       result.parameters[view.weightName]?.value =
         isFinal && options.isPhysical ? try masked.smallest(options.granularity, outputs: view.isTransposed ? 1 : 0) : masked

@@ -10,10 +10,20 @@ public protocol ImportanceCriterion: Extension {
   ///
   /// - Returns: a tensor of the weight's shape, or one score per unit (`[layer.units]`).
   func score(_ layer: LayerView, _ context: Context) throws -> Tensor
+
+  /// What the weights that stay become once the others are gone; nil, the default, leaves them as they are.
+  ///
+  /// Asked where weights are masked, once for each layer that loses some.
+  ///
+  /// - Parameter kept: bool, the weight's shape.
+  /// - Returns: a tensor of the weight's shape; what it holds where nothing is kept does not matter.
+  func compensated(_ layer: LayerView, kept: Tensor, _ context: Context) throws -> Tensor?
 }
 
 extension ImportanceCriterion {
   public static var kind: ExtensionKind { .criterion }
+  /// By default the weights that stay are left as they are.
+  public func compensated(_ layer: LayerView, kept: Tensor, _ context: Context) throws -> Tensor? { nil }
   /// Nothing but the weights by default.
   public var needs: Statistics { [] }
 }

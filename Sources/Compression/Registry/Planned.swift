@@ -3,7 +3,7 @@
 enum Planned {
   static let names: [ExtensionKind: Set<String>] = [
     .criterion: [
-      "snip", "grasp", "synflow", "obd", "obs", "sparsegpt", "hrank", "thinet", "lasso_channel", "movement", "group_fisher",
+      "snip", "grasp", "synflow", "obd", "hrank", "thinet", "lasso_channel", "movement", "group_fisher",
       "obdc", "chip", "resrep", "dsnot", "l0",
     ],
     .schedule: [

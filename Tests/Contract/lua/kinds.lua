@@ -12,7 +12,7 @@ for _, granularity in ipairs{"weight", "filter"} do
   assert(prune{criterion="taylor", granularity=granularity, sparsity=0.5}(m, {data=d}) == prune{criterion="by_hand", granularity=granularity, sparsity=0.5}(m, {data=d}))
 end
 assert(prune{criterion={"taylor", gate=true}, granularity="filter", sparsity=0.5}(m, {data=d}).parameters["conv1.weight"].shape[1] == 8)
-assert(fails("unsupported", function() return prune{criterion="sparsegpt", sparsity=0.5} end):find("sparsegpt")); fails("not_found", function() return prune{criterion="tailor", sparsity=0.5} end)
+assert(fails("unsupported", function() return prune{criterion="hrank", sparsity=0.5} end):find("hrank")); fails("not_found", function() return prune{criterion="tailor", sparsity=0.5} end)
 
 -- allocations: the whole is reached, the shares are the allocation's
 local even = prune{sparsity=0.8, allocation="uniform"}(m, {data=d}); local kernel = prune{sparsity=0.8, allocation="erdos_renyi"}(m, {data=d})

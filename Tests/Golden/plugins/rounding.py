@@ -1,4 +1,4 @@
-"""Golden values of GPTQ and of the observers by entropy and squared error, in NumPy (f64), each written from the paper alone.
+"""Golden values of GPTQ, of Optimal Brain Surgeon by layers and of the observers by entropy and squared error, in NumPy (f64), each written from the paper alone.
 
 Run: python Tests/Golden/plugins/rounding.py   (writes rounding.json beside itself; NumPy 2.4)
 """
@@ -57,7 +57,29 @@ def rounding():
         cases.append({
             "bits": bits, "ordered": ordered, "damping": damping, "integers": [int(v) for v in integers.reshape(-1)],
             "error": error(integers), "nearest": error(nearest)})
-    return {"x": flat(x), "weight": flat(w), "cases": cases}
+    return {"x": flat(x), "weight": flat(w), "cases": cases, "pruned": [pruned(w, h, name) for name in ("obs", "sparsegpt")]}
+
+
+# Half of the weights go, those of the lowest score; the inverse is downdated column by column.
+def pruned(w, h, name, damping=0.01):
+    h = h + np.eye(len(h)) * damping * np.diag(h).mean()
+    pivots, inverse = np.zeros(len(h)), np.linalg.inv(h)
+    diagonal = np.diag(inverse).copy()
+    for column in range(len(h)):
+        pivots[column] = inverse[column, column]
+        inverse = inverse - np.outer(inverse[:, column], inverse[column]) / inverse[column, column]
+    scores = w.astype(np.float64) ** 2 / (2 * diagonal if name == "obs" else pivots)
+    gone = np.zeros(w.size, dtype=bool)
+    gone[np.argsort(scores.reshape(-1), kind="stable")[: w.size // 2]] = True
+    gone, result = gone.reshape(w.shape), w.astype(np.float64).copy()
+    for row in range(len(w)):
+        inverse = np.linalg.inv(h)
+        for column in range(len(h)):
+            if gone[row, column]:
+                result[row, column + 1 :] -= result[row, column] / inverse[column, column] * inverse[column, column + 1 :]
+                result[row, column] = 0
+            inverse = inverse - np.outer(inverse[:, column], inverse[column]) / inverse[column, column]
+    return {"name": name, "scores": flat(scores), "weight": flat(result)}
 
 
 def grid_error(values, low, high, bits):

@@ -47,11 +47,3 @@ struct RowGrid: Sendable {
     return result
   }
 }
-
-extension LayerView {
-  /// Outer products of the inputs, one square matrix for each group, in f64.
-  func hessians() throws -> [Tensor] {
-    let sum = try input.hessian.converted(to: .f64)
-    return sum.rank == 2 ? [sum] : try (0..<sum.shape[0]).map { try sum.select(axis: 0, index: $0) }
-  }
-}
