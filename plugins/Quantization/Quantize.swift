@@ -94,7 +94,7 @@ public struct Quantize: CompressionMethod {
   ///   `argument` without data where activations are observed.
   public func apply(_ model: Model, _ context: Context) throws -> Model {
     try requireLayers(Array(keep) + own.keys, in: model)
-    let folded = try model.foldingBatchNorm()
+    let folded = try algorithm.prepared(model.foldingBatchNorm(), context)
     let views = try context.statistics(of: folded, needs: algorithm.needs, samples: samples)
     var result = folded
     var layers: Set<String> = []
@@ -120,7 +120,7 @@ public struct Quantize: CompressionMethod {
       result = try plan.inserted(in: result, ranges: ranges, bits: activationBits)
       try result.verified()
     }
-    return result
+    return try algorithm.corrected(result, from: folded, context)
   }
 
   /// What a layer can be called: its name, or that of the layer it is a factor of.

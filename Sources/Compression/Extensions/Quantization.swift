@@ -52,13 +52,24 @@ extension Quantizer {
 public protocol QuantizationAlgorithm: Extension {
   /// The statistics that `quantize` reads from its layer.
   var needs: Statistics { get }
+  /// Returns a model that computes the same and is easier to round; asked once, before any layer is. By default the model itself.
+  func prepared(_ model: Model, _ context: Context) throws -> Model
   /// Returns the layer's weight on the grid that `quantizer` chooses.
   func quantize(_ layer: LayerView, bits: Int, axis: Int?, with quantizer: any Quantizer, _ context: Context) throws
     -> Quantized
+  /// Returns the quantized model with what can be made up for elsewhere than in its weights; asked once, at the end. By
+  /// default the quantized model itself.
+  ///
+  /// - Parameter original: what was rounded, as `prepared` returned it.
+  func corrected(_ quantized: Model, from original: Model, _ context: Context) throws -> Model
 }
 
 extension QuantizationAlgorithm {
   public static var kind: ExtensionKind { .algorithm }
+  /// The model itself.
+  public func prepared(_ model: Model, _ context: Context) throws -> Model { model }
+  /// The quantized model itself.
+  public func corrected(_ quantized: Model, from original: Model, _ context: Context) throws -> Model { quantized }
   /// Nothing but the weights by default.
   public var needs: Statistics { [] }
 }

@@ -12,7 +12,7 @@ enum Planned {
     .quantizer: ["power_of_two", "codebook", "log", "apot", "nf4", "ternary", "binary"],
     .observer: ["aciq"],
     .algorithm: [
-      "bias_correction", "equalization", "bn_reestimation", "smoothquant", "brecq", "qdrop", "lapq", "awq", "hqq", "autoround",
+      "bn_reestimation", "smoothquant", "brecq", "qdrop", "lapq", "awq", "hqq", "autoround",
     ],
     .loss: [
       "hint", "fsp", "crd", "pkt", "vid", "nst", "correlation", "ab", "ft", "ofd", "review",
