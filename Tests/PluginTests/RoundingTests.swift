@@ -88,9 +88,9 @@ import Testing
       let weight = try result.weight("fc.weight")
       #expect(try weight.countNonzero() == 30)
       for (own, other) in try zip(weight.floats(), test.weight) { #expect(abs(Double(own) - other) < 1e-4) }
-      // Better than leaving them as they are, which is what is on the model's weights.
+      // Better than leaving them as they are.
       let masked = try layer.weight * weight.ne(0).converted(to: .f32)
-      #expect(try change(weight) < change(masked))
+      #expect(try change(weight) < 0.8 * change(masked))
       // Again, with a mask there already: what is gone stays gone.
       let more = try BuiltIns.apply("prune", ["sparsity": 0.7, "criterion": .string(test.name), "physical": false], to: result, data: data)
       #expect(try more.weight("fc.weight").countNonzero() == 18)

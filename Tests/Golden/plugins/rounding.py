@@ -73,6 +73,11 @@ def pruned(w, h, name, damping=0.01):
     gone[np.argsort(scores.reshape(-1), kind="stable")[: w.size // 2]] = True
     gone, result = gone.reshape(w.shape), w.astype(np.float64).copy()
     for row in range(len(w)):
+        if name == "obs":  # least squares on what stays
+            stays = ~gone[row]
+            result[row] = 0
+            result[row, stays] = np.linalg.solve(h[np.ix_(stays, stays)], (h @ w[row].astype(np.float64))[stays])
+            continue
         inverse = np.linalg.inv(h)
         for column in range(len(h)):
             if gone[row, column]:
