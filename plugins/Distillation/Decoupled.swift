@@ -41,10 +41,9 @@ public struct DecoupledKnowledge: DistillationLoss {
     }
     let own = try student.logits / temperature, other = try teacher.logits.detached() / temperature
     let isTrue = try labels.oneHot(classes: own.shape[1]).eq(1)
-    let both = try KLDivergence.mean(teacher: Self.shares(other, isTrue), student: Self.shares(own, isTrue))
+    let both = try Loss.klDivergence(student: Self.shares(own, isTrue), teacher: Self.shares(other, isTrue), temperature: 1)
     // Far below all others, so that nothing is left for the true class.
-    let rest = try KLDivergence.mean(
-      teacher: Self.without(isTrue, other).logSoftmax(axis: 1), student: Self.without(isTrue, own).logSoftmax(axis: 1))
+    let rest = try Loss.klDivergence(student: Self.without(isTrue, own), teacher: Self.without(isTrue, other), temperature: 1)
     let sum = try (both * target + rest * others) * (temperature * temperature)
     return try Loss.adding(truth, student.logits, labels, to: sum)
   }
@@ -58,13 +57,5 @@ public struct DecoupledKnowledge: DistillationLoss {
 
   private static func without(_ isTrue: Tensor, _ logits: Tensor) throws -> Tensor {
     try logits - isTrue.converted(to: logits.dtype) * 1000
-  }
-}
-
-/// Of distributions given by the logarithms of their probabilities.
-enum KLDivergence {
-  /// The mean over the rows of `KL(teacher || student)`; `[N, C]` each.
-  static func mean(teacher: Tensor, student: Tensor) throws -> Tensor {
-    try (teacher.exp() * (teacher - student)).sum() / Double(max(1, teacher.shape[0]))
   }
 }

@@ -13,7 +13,7 @@ public struct Entropy: RangeObserver {
     reference: "Migacz 2017, \"8-bit Inference with TensorRT\"",
     parameters: [
       .integer("bits", default: 8, in: 2...8, doc: "Bits of the grid"),
-      .integer("bins", default: 4096, in: 512...65536, doc: "Bins of the histogram, rounded up to an even number"),
+      Histogram.bins(default: 4096, from: 512),
     ])
   private let bits: Int
   private let bins: Int
@@ -21,7 +21,7 @@ public struct Entropy: RangeObserver {
   /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws {
     bits = try arguments.integer("bits")
-    bins = (try arguments.integer("bins") + 1) / 2 * 2
+    bins = try arguments.integer("bins")
   }
 
   /// An observation of one histogram; it leaves out NaN and infinities, and its range throws `argument` when nothing is left.

@@ -9,7 +9,13 @@ struct Histogram {
   private(set) var low = Double.infinity
   private(set) var high = -Double.infinity
 
-  init(bins: Int) { counts = [Int](repeating: 0, count: bins) }
+  /// - Parameter bins: rounded up to an even number.
+  init(bins: Int) { counts = [Int](repeating: 0, count: (bins + 1) / 2 * 2) }
+
+  /// How many bins an observer takes.
+  static func bins(default count: Int, from least: Int = 64) -> ParameterSpec {
+    .integer("bins", default: count, in: least...65536, doc: "Bins of the histogram, rounded up to an even number")
+  }
 
   var width: Double { 2 * limit / Double(counts.count) }
 

@@ -10,7 +10,7 @@ public struct MeanSquaredError: RangeObserver {
     reference: "Choukroun et al. 2019, \"Low-bit Quantization of Neural Networks for Efficient Inference\" (OMSE); Banner et al. 2019",
     parameters: [
       .integer("bits", default: 8, in: 2...8, doc: "Bits of the grid"),
-      .integer("bins", default: 2048, in: 64...65536, doc: "Bins of the histogram, rounded up to an even number"),
+      Histogram.bins(default: 2048),
     ])
   private let bits: Int
   private let bins: Int
@@ -18,7 +18,7 @@ public struct MeanSquaredError: RangeObserver {
   /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws {
     bits = try arguments.integer("bits")
-    bins = (try arguments.integer("bins") + 1) / 2 * 2
+    bins = try arguments.integer("bins")
   }
 
   /// An observation of one histogram; it leaves out NaN and infinities, and its range throws `argument` when nothing is left.

@@ -10,7 +10,7 @@ public struct Percentile: RangeObserver {
     reference: "Wu et al. 2020, \"Integer Quantization for Deep Learning Inference\"",
     parameters: [
       .number("percentile", default: 99.99, in: 50...100, doc: "Percent of the values at or below the high end"),
-      .integer("bins", default: 2048, in: 64...65536, doc: "Bins of the histogram, rounded up to an even number"),
+      Histogram.bins(default: 2048),
     ])
   private let percentile: Double
   private let bins: Int
@@ -18,7 +18,7 @@ public struct Percentile: RangeObserver {
   /// Takes the values of the parameters that `entry` declares.
   public init(_ arguments: Arguments) throws {
     percentile = try arguments.number("percentile")
-    bins = (try arguments.integer("bins") + 1) / 2 * 2
+    bins = try arguments.integer("bins")
   }
 
   /// An observation of one histogram; it leaves out NaN and infinities, and its range throws `argument` when nothing is left.
